@@ -1,0 +1,3 @@
+//! Levels.
+/// Levels.
+pub struct Levels;

@@ -1,0 +1,3 @@
+//! The machine.
+/// One call.
+pub struct Call;

@@ -1,0 +1,54 @@
+//! One call as a pure state machine: sound, speech decisions and events in; cleared sound and facts out.
+//!
+//! No I/O, no clock, no threads; no allocation per frame (events may, up to their limit). The shape of the loop:
+//!
+//! ```text
+//! let mut call = Call::open(opening);
+//! for event in events { call.event(event) }
+//! for each 20 ms of sound {
+//!     let agent = call.listen(&sound);            // split sound → bleed guard, doubt; what the detector hears
+//!     let speech = bank.decide(agent);            // many calls at once
+//!     call.settle(&sound, speech, &mut outlet);   // gate, lead-in, tail → Cleared
+//! }
+//! let closing = call.close(&mut outlet);
+//! ```
+
+pub mod closing;
+pub mod holdback;
+pub mod opening;
+pub mod tally;
+
+mod machine;
+
+pub use closing::{CallResult, Closing};
+pub use machine::Call;
+pub use opening::Opening;
+pub use tally::{Account, Tally};
+
+use crate::audio::Span;
+use crate::consent::{Cleared, Dropped};
+
+/// Where a call's results go. Handed in, so that nothing can be left undrained and frames may be borrowed. It cannot
+/// fail: an implementation keeps its first error and lets the driver ask for it.
+pub trait Outlet {
+    /// Stores cleared sound. Per track the calls come in the order of the time line, without overlap.
+    fn write(&mut self, sound: Cleared<'_>);
+
+    /// Wipes a stretch of the customer's track that a withdrawal erases. Never called for sound that was known
+    /// beforehand to be withdrawn: that is not written at all.
+    fn erase_customer(&mut self, span: Span);
+
+    /// Is told what became of each unit of at most 10 ms, for pictures; sound is not among it.
+    fn trace(&mut self, _unit: Trace) {}
+}
+
+/// What became of a unit of the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// The stretch.
+    pub span: Span,
+    /// The agent's side: stored, or why not.
+    pub agent: Result<(), Dropped>,
+    /// The customer's side was active (a yes or no, no level).
+    pub customer_active: bool,
+}

@@ -1,0 +1,27 @@
+//! What is known about a call when it opens.
+
+use crate::audio::Span;
+use crate::bleed::Reference;
+use crate::consent::Terms;
+use crate::split::Finding;
+
+/// Everything a call is opened with.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// The call's name: the first link of its ledger is made of it.
+    pub name: String,
+    /// Samples per second of both sides.
+    pub rate_hz: u32,
+    /// Whether the bleed guard has both sides to compare.
+    pub reference: Reference,
+    /// The terms of the door.
+    pub terms: Terms,
+    /// Stretches of the customer's side that a known later withdrawal would erase (`consent::rehearse`).
+    pub foreclosed: Vec<Span>,
+    /// What was found out before the call opened: a contradicted channel map shuts both sides from the first sample.
+    pub findings: Vec<Finding>,
+    /// Lead-in kept before speech, ms.
+    pub lead_in_ms: u32,
+    /// Tail kept after speech, ms.
+    pub tail_ms: u32,
+}

@@ -1,0 +1,6 @@
+//! `oneside`: one-sided call recording.
+pub mod audio;
+pub mod bleed;
+pub mod call;
+pub mod consent;
+pub mod split;

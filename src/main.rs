@@ -1,0 +1,2 @@
+//! The `oneside` command.
+fn main() {}

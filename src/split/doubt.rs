@@ -1,0 +1,3 @@
+//! Doubt.
+/// Doubt.
+pub struct Doubt;

@@ -1,0 +1,145 @@
+//! What was found out about an input, and what each finding does: one table of code and manual (ING-06, ONE-06).
+
+use serde::Serialize;
+
+/// Something found about a call's sound or its description.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Finding {
+    /// The customer's channel holds no sound at all.
+    CustomerDead,
+    /// The agent's channel holds no sound at all.
+    AgentDead,
+    /// The agent's microphone is driven into its limits.
+    AgentClipped {
+        /// Samples at full scale, of a million.
+        per_million: u64,
+    },
+    /// Both channels carry the same sound.
+    Twin {
+        /// Active time in which they did, seconds.
+        seconds: f64,
+    },
+    /// Both channels carry the same sound with opposite sign.
+    OppositePhase {
+        /// Active time in which they did, seconds.
+        seconds: f64,
+    },
+    /// The sound looks as if the two sides were swapped. From sound alone this is only a warning.
+    SwappedSuspected,
+    /// What came with the input says that another channel is the agent's.
+    MapContradicted {
+        /// The agent's channel by the map in force.
+        map: usize,
+        /// The agent's channel as declared.
+        declared: usize,
+        /// Who declared it.
+        by: String,
+    },
+    /// The input ends before its header says; what is there was processed.
+    Truncated {
+        /// Sample frames that the header promises.
+        promised: u64,
+        /// Sample frames that are there.
+        found: u64,
+    },
+    /// The header names no length (a recorder that was interrupted); the real size was used (ING-04).
+    Unfinished,
+    /// The header contradicts itself in a way that could be repaired.
+    HeaderRepaired {
+        /// What was wrong.
+        what: String,
+    },
+    /// Events that counted for nothing; each is in the ledger with its reason.
+    EventsRejected {
+        /// How many.
+        count: u64,
+    },
+    /// Events that lie behind the end of the sound.
+    EventsBeyondEnd {
+        /// How many.
+        count: u64,
+    },
+    /// The two files of a pair differ in length; the shorter one was continued with silence.
+    PairLengthsDiffer {
+        /// Sample frames of the agent's file.
+        agent: u64,
+        /// Sample frames of the customer's file, its offset included.
+        customer: u64,
+    },
+}
+
+/// What a finding does with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// The finding is noted; what may be kept is kept.
+    Noted,
+    /// Both sides are withheld and the call's result is `quarantined`.
+    BothWithheld,
+}
+
+impl Finding {
+    /// What it does. The only table of it.
+    pub fn remedy(&self) -> Remedy {
+        match self {
+            Finding::Twin { .. } | Finding::OppositePhase { .. } | Finding::MapContradicted { .. } => {
+                Remedy::BothWithheld
+            }
+            Finding::CustomerDead
+            | Finding::AgentDead
+            | Finding::AgentClipped { .. }
+            | Finding::SwappedSuspected
+            | Finding::Truncated { .. }
+            | Finding::Unfinished
+            | Finding::HeaderRepaired { .. }
+            | Finding::EventsRejected { .. }
+            | Finding::EventsBeyondEnd { .. }
+            | Finding::PairLengthsDiffer { .. } => Remedy::Noted,
+        }
+    }
+
+    /// Its stable name.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Finding::CustomerDead => "customer_dead",
+            Finding::AgentDead => "agent_dead",
+            Finding::AgentClipped { .. } => "agent_clipped",
+            Finding::Twin { .. } => "twin",
+            Finding::OppositePhase { .. } => "opposite_phase",
+            Finding::SwappedSuspected => "swapped_suspected",
+            Finding::MapContradicted { .. } => "map_contradicted",
+            Finding::Truncated { .. } => "truncated",
+            Finding::Unfinished => "unfinished",
+            Finding::HeaderRepaired { .. } => "header_repaired",
+            Finding::EventsRejected { .. } => "events_rejected",
+            Finding::EventsBeyondEnd { .. } => "events_beyond_end",
+            Finding::PairLengthsDiffer { .. } => "pair_lengths_differ",
+        }
+    }
+
+    /// One sentence for people.
+    pub fn sentence(&self) -> String {
+        match self {
+            Finding::CustomerDead => "the customer's channel is silent throughout; the agent is kept, leak cannot be measured".into(),
+            Finding::AgentDead => "the agent's channel is silent throughout; its track is empty".into(),
+            Finding::AgentClipped { per_million } => format!("the agent's microphone is clipped ({per_million} of a million samples)"),
+            Finding::Twin { seconds } => format!("both channels carry the same sound ({seconds:.1} s of it); both are withheld"),
+            Finding::OppositePhase { seconds } => {
+                format!("both channels carry the same sound with opposite sign ({seconds:.1} s of it); both are withheld")
+            }
+            Finding::SwappedSuspected => "the sides look swapped: the customer's channel echoes the agent's louder than a line does; check --agent-channel".into(),
+            Finding::MapContradicted { map, declared, by } => {
+                format!("{by} declares channel {declared} to be the agent's, the map says {map}; both are withheld")
+            }
+            Finding::Truncated { promised, found } => format!("the file ends early: {found} of {promised} sample frames are there"),
+            Finding::Unfinished => "the header names no length (interrupted recorder); the real size was used".into(),
+            Finding::HeaderRepaired { what } => format!("the header was wrong and could be repaired: {what}"),
+            Finding::EventsRejected { count } => format!("{count} event(s) counted for nothing; the ledger says why"),
+            Finding::EventsBeyondEnd { count } => format!("{count} event(s) lie behind the end of the sound"),
+            Finding::PairLengthsDiffer { agent, customer } => {
+                format!("the pair differs in length (agent {agent}, customer {customer} sample frames); filled with silence")
+            }
+        }
+    }
+}
