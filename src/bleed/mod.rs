@@ -1,5 +1,9 @@
 //! Whose voice is in the agent's microphone.
 
+pub mod guard;
+
+pub use guard::{Guard, Verdict};
+
 use serde::Serialize;
 
 use crate::audio::Span;

@@ -1,1 +1,91 @@
-//! Holdback.
+//! The agent's last frames, waiting for what the detector and the guard say of the sound around them.
+//!
+//! The agent may be delayed (lead-in, the guard's look-ahead), the customer never: this ring holds the agent's side
+//! alone. Its memory is taken when the call opens and wiped when it closes.
+
+use zeroize::Zeroize;
+
+use crate::audio::{Agent, Frame, MediaTime, Span};
+
+/// A frame that waits, with what was known about it when it was heard.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Waiting {
+    at: MediaTime,
+    length: usize,
+    /// Neither channel of this frame may be kept: they cannot be told apart.
+    pub doubtful: bool,
+    /// The customer's side was active in each half.
+    pub customer_active: [bool; 2],
+}
+
+impl Waiting {
+    /// The two units of the frame: its halves, of 10 ms each when the frame is whole.
+    pub fn units(&self) -> [Span; 2] {
+        let end = MediaTime(self.at.0 + self.length as u64);
+        let half = MediaTime(self.at.0 + self.length as u64 / 2);
+        [Span::new(self.at, half), Span::new(half, end)]
+    }
+}
+
+/// A ring of frames with a place for each that may wait.
+#[derive(Debug)]
+pub struct Holdback {
+    slots: Vec<Waiting>,
+    sound: Vec<i16>,
+    frame_max: usize,
+    oldest: usize,
+    waiting: usize,
+}
+
+impl Holdback {
+    /// Room for `frames` frames of at most `frame_max` samples.
+    pub fn new(frames: usize, frame_max: usize) -> Holdback {
+        Holdback {
+            slots: vec![Waiting::default(); frames],
+            sound: vec![0; frames * frame_max],
+            frame_max,
+            oldest: 0,
+            waiting: 0,
+        }
+    }
+
+    /// Frames that wait.
+    pub fn len(&self) -> usize {
+        self.waiting
+    }
+
+    /// Whether none waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting == 0
+    }
+
+    /// Takes in the newest frame. There must be room: the call lets the oldest go first.
+    pub fn push(&mut self, frame: Frame<'_, Agent>, doubtful: bool, customer_active: [bool; 2]) {
+        assert!(self.waiting < self.slots.len(), "the call lets a frame go before it takes one more");
+        let slot = (self.oldest + self.waiting) % self.slots.len();
+        let length = frame.samples().len();
+        self.slots[slot] = Waiting { at: frame.at(), length, doubtful, customer_active };
+        self.sound[slot * self.frame_max..][..length].copy_from_slice(frame.samples());
+        self.waiting += 1;
+    }
+
+    /// The frame that has waited longest.
+    pub fn oldest(&self) -> (Waiting, Frame<'_, Agent>) {
+        assert!(self.waiting > 0, "a frame waits");
+        let waiting = self.slots[self.oldest];
+        let samples = &self.sound[self.oldest * self.frame_max..][..waiting.length];
+        (waiting, Frame::new(waiting.at, samples))
+    }
+
+    /// Lets it go.
+    pub fn pop(&mut self) {
+        self.oldest = (self.oldest + 1) % self.slots.len();
+        self.waiting -= 1;
+    }
+}
+
+impl Drop for Holdback {
+    fn drop(&mut self) {
+        self.sound.zeroize();
+    }
+}

@@ -70,7 +70,7 @@ impl Recorded {
             recording: if effect.recording { "recording" } else { "stopped" }.into(),
             grant: effect.grant,
             overrode: effect.overrode,
-            erased: effect.erased.iter().map(|span| [span.from.0, span.until.0]).collect(),
+            erased: effect.erased.iter().map(|erased| [erased.span.from.0, erased.span.until.0]).collect(),
         }
     }
 }

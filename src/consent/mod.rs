@@ -7,14 +7,16 @@
 //!
 //! Requirements: CON-01 … CON-17, INF-01, WDR-02, PAY-01, PAY-02.
 
+pub mod dropped;
 pub mod event;
 pub mod gate;
 pub mod ledger;
 pub mod rehearsal;
 pub mod roster;
 
+pub use dropped::Dropped;
 pub use event::{Act, Basis, Decision, Event, Notice, Refusal, Stamped, TokenState};
-pub use gate::{Authority, Cleared, Dropped, Effect, Gate, Kept, Outcome, Track};
+pub use gate::{Authority, Cleared, Effect, Erased, Gate, Kept, Outcome, Track};
 pub use ledger::{Entry, Ledger};
 pub use rehearsal::rehearse;
 pub use roster::{PartyId, Roster, Standing};

@@ -9,5 +9,5 @@ use crate::audio::Span;
 /// The stretches of the customer's side that `events` (in their order) end up erasing.
 pub fn rehearse(terms: &Terms, events: &[Stamped]) -> Vec<Span> {
     let mut gate = Gate::new(terms.clone(), Vec::new());
-    events.iter().flat_map(|event| gate.apply(event).erased).collect()
+    events.iter().flat_map(|event| gate.apply(event).erased).map(|erased| erased.span).collect()
 }

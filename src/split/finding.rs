@@ -12,8 +12,8 @@ pub enum Finding {
     AgentDead,
     /// The agent's microphone is driven into its limits.
     AgentClipped {
-        /// Samples at full scale, of a million.
-        per_million: u64,
+        /// Active frames with a sample at full scale, of a thousand.
+        per_thousand: u64,
     },
     /// Both channels carry the same sound.
     Twin {
@@ -23,6 +23,11 @@ pub enum Finding {
     /// Both channels carry the same sound with opposite sign.
     OppositePhase {
         /// Active time in which they did, seconds.
+        seconds: f64,
+    },
+    /// For a while both channels carried the same sound; those frames were withheld.
+    TwinPassages {
+        /// How long, seconds.
         seconds: f64,
     },
     /// The sound looks as if the two sides were swapped. From sound alone this is only a warning.
@@ -89,6 +94,7 @@ impl Finding {
             Finding::CustomerDead
             | Finding::AgentDead
             | Finding::AgentClipped { .. }
+            | Finding::TwinPassages { .. }
             | Finding::SwappedSuspected
             | Finding::Truncated { .. }
             | Finding::Unfinished
@@ -107,6 +113,7 @@ impl Finding {
             Finding::AgentClipped { .. } => "agent_clipped",
             Finding::Twin { .. } => "twin",
             Finding::OppositePhase { .. } => "opposite_phase",
+            Finding::TwinPassages { .. } => "twin_passages",
             Finding::SwappedSuspected => "swapped_suspected",
             Finding::MapContradicted { .. } => "map_contradicted",
             Finding::Truncated { .. } => "truncated",
@@ -123,10 +130,13 @@ impl Finding {
         match self {
             Finding::CustomerDead => "the customer's channel is silent throughout; the agent is kept, leak cannot be measured".into(),
             Finding::AgentDead => "the agent's channel is silent throughout; its track is empty".into(),
-            Finding::AgentClipped { per_million } => format!("the agent's microphone is clipped ({per_million} of a million samples)"),
+            Finding::AgentClipped { per_thousand } => format!("the agent's microphone is clipped ({per_thousand} of a thousand active frames)"),
             Finding::Twin { seconds } => format!("both channels carry the same sound ({seconds:.1} s of it); both are withheld"),
             Finding::OppositePhase { seconds } => {
                 format!("both channels carry the same sound with opposite sign ({seconds:.1} s of it); both are withheld")
+            }
+            Finding::TwinPassages { seconds } => {
+                format!("for {seconds:.1} s both channels carried the same sound; these frames were withheld")
             }
             Finding::SwappedSuspected => "the sides look swapped: the customer's channel echoes the agent's louder than a line does; check --agent-channel".into(),
             Finding::MapContradicted { map, declared, by } => {

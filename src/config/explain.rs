@@ -1,0 +1,77 @@
+//! What is in force, in words: every value with its origin, and what it means for the customer's voice.
+
+use std::fmt::{Display, Write};
+
+use super::resolve::{AgentSide, DigestKind, Names, Settings};
+use super::{Origin, Setting};
+use crate::consent::OnWithdrawal;
+
+/// The settings as a table, and one sentence on what happens to the customer's voice.
+pub fn explain(settings: &Settings) -> String {
+    let mut out = String::new();
+    let mut line = |name: &str, value: &dyn Display, origin: Origin| {
+        let _ = writeln!(out, "  {name:<15} {value:<34} ({origin})");
+    };
+    let agent = match &settings.agent.value {
+        AgentSide::Channel(channel) => channel.to_string(),
+        AgentSide::Preset { name, channel } => format!("{channel} (preset {name})"),
+    };
+    line("agent_channel", &agent, settings.agent.origin);
+    line("on_withdrawal", &word(settings.on_withdrawal.value), settings.on_withdrawal.origin);
+    let purposes = match &settings.purposes.value {
+        Some(list) => list.join(", "),
+        None => "whatever a grant names".into(),
+    };
+    line("purposes", &purposes, settings.purposes.origin);
+    let revoked = settings.revoked_tokens.value.as_ref().map_or("none".into(), |path| path.display().to_string());
+    line("revoked_tokens", &revoked, settings.revoked_tokens.origin);
+    line("vad_mode", &settings.vad_mode.value.number(), settings.vad_mode.origin);
+    line("lead_in_ms", &settings.lead_in_ms.value, settings.lead_in_ms.origin);
+    line("tail_ms", &settings.tail_ms.value, settings.tail_ms.origin);
+    let rate = settings.rate_hz.value.map_or("as the input".into(), |rate| format!("{rate} Hz"));
+    line("rate", &rate, settings.rate_hz.origin);
+    line("speech", &settings.speech.value, settings.speech.origin);
+    line("report", &settings.report.value, settings.report.origin);
+    line("jobs", &settings.jobs.value, settings.jobs.origin);
+    line("digest", &digest(&settings.digest), settings.digest.origin);
+    let names = match &settings.names.value {
+        Names::Plain => "plain".into(),
+        Names::Hash { key_file } => format!("hash (key in {})", key_file.display()),
+    };
+    line("names", &names, settings.names.origin);
+    line("strict", &settings.strict.value, settings.strict.origin);
+    out.push('\n');
+    out.push_str(&customer_sentence(settings));
+    out.push('\n');
+    out
+}
+
+/// What happens to the customer's voice under these settings.
+pub fn customer_sentence(settings: &Settings) -> String {
+    let withdrawn = match settings.on_withdrawal.value {
+        OnWithdrawal::Erase => "a withdrawal erases what was kept under the grant",
+        OnWithdrawal::Keep => "a withdrawal ends it and what was kept until then stays",
+    };
+    let purposes = match &settings.purposes.value {
+        Some(list) => format!(" for {}", list.join(" or ")),
+        None => String::new(),
+    };
+    format!(
+        "The customer's voice: dropped, except between a grant{purposes} made by an active act and its end; {withdrawn}. \
+         The agent's: kept where the agent speaks."
+    )
+}
+
+fn word(on_withdrawal: OnWithdrawal) -> &'static str {
+    match on_withdrawal {
+        OnWithdrawal::Erase => "erase",
+        OnWithdrawal::Keep => "keep",
+    }
+}
+
+fn digest(digest: &Setting<DigestKind>) -> &'static str {
+    match digest.value {
+        DigestKind::Sampled => "sampled",
+        DigestKind::Full => "full",
+    }
+}

@@ -1,0 +1,69 @@
+//! Why a frame is not stored: a closed set, each with a stable name, each counted in the tally.
+
+use serde::Serialize;
+
+/// Why a frame is not stored. Every one of them is counted in the tally.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dropped {
+    /// Agent: not speech (MIN-01).
+    NotSpeech,
+    /// Agent: the customer's voice in the agent's microphone (ONE-04).
+    Bleed,
+    /// Either: the channels cannot be told apart here (twin or opposite phase, ING-06).
+    Doubt,
+    /// Either: recording is paused (PAY-01).
+    Paused,
+    /// Either: the call is quarantined (ONE-06).
+    Quarantined,
+    /// Customer: someone on the line has decided nothing (CON-01, CON-14), or nobody is on the line.
+    NoDecision,
+    /// Customer: someone on the line refused.
+    Refused,
+    /// Customer: someone on the line took the grant back.
+    Withdrawn,
+    /// Customer: a later withdrawal would erase it, so it is never written (WDR-02).
+    WithdrawnLater,
+    /// Customer: a standing token ran out (CON-16).
+    Expired,
+    /// Customer: the call is on hold (CON-15).
+    Held,
+    /// Customer: the call is over (CON-16).
+    CallOver,
+}
+
+impl Dropped {
+    /// All reasons, in the order of the tally.
+    pub const ALL: [Dropped; 12] = [
+        Dropped::NotSpeech,
+        Dropped::Bleed,
+        Dropped::Doubt,
+        Dropped::Paused,
+        Dropped::Quarantined,
+        Dropped::NoDecision,
+        Dropped::Refused,
+        Dropped::Withdrawn,
+        Dropped::WithdrawnLater,
+        Dropped::Expired,
+        Dropped::Held,
+        Dropped::CallOver,
+    ];
+
+    /// The reason's stable name in manifests.
+    pub fn code(self) -> &'static str {
+        match self {
+            Dropped::NotSpeech => "not_speech",
+            Dropped::Bleed => "bleed",
+            Dropped::Doubt => "doubt",
+            Dropped::Paused => "paused",
+            Dropped::Quarantined => "quarantined",
+            Dropped::NoDecision => "no_decision",
+            Dropped::Refused => "refused",
+            Dropped::Withdrawn => "withdrawn",
+            Dropped::WithdrawnLater => "withdrawn_later",
+            Dropped::Expired => "expired",
+            Dropped::Held => "held",
+            Dropped::CallOver => "call_over",
+        }
+    }
+}

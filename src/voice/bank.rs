@@ -1,0 +1,136 @@
+//! Speech decisions for many calls at once, by the WebRTC voice-activity detector (libfvad through `webrtc-vad`).
+//!
+//! A worker hands the agents' frames of all its calls to one bank; a bank of one is the plain case. The detector hears
+//! 8, 16 or 32 kHz as it is; any other rate is converted to 8 kHz first, because at 48 kHz WebRTC looks at the first
+//! 10 ms of a frame only.
+
+use serde::Serialize;
+use webrtc_vad::{SampleRate, Vad, VadMode};
+
+use crate::audio::rate::Converter;
+
+/// Samples of a 20 ms frame at the detector's own rate of 8 kHz.
+const NARROW_FRAME: usize = 160;
+const NARROW_HZ: u32 = 8_000;
+/// Filter length of the conversion to 8 kHz, samples at 8 kHz (8 ms).
+const TAPS: usize = 64;
+
+/// A decision about 20 ms of sound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Speech(pub bool);
+
+/// How readily the detector says no: WebRTC's aggressiveness, 0 to 3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Mode(u8);
+
+impl Mode {
+    /// Mode 0 (quality) to 3 (very aggressive); `None` for any other number.
+    pub fn new(mode: u8) -> Option<Mode> {
+        (mode <= 3).then_some(Mode(mode))
+    }
+
+    /// The number.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+
+    fn webrtc(self) -> VadMode {
+        match self.0 {
+            0 => VadMode::Quality,
+            1 => VadMode::LowBitrate,
+            2 => VadMode::Aggressive,
+            _ => VadMode::VeryAggressive,
+        }
+    }
+}
+
+impl Default for Mode {
+    /// Mode 2: of the four the one that fires least on bleed while still losing no agent (PERFORMANCE figures in the manual).
+    fn default() -> Mode {
+        Mode(2)
+    }
+}
+
+/// A bank of detectors, one lane a call. Not `Send`: each worker makes its own.
+pub struct Bank {
+    lanes: Vec<Lane>,
+    rate_hz: u32,
+    mode: Mode,
+}
+
+struct Lane {
+    vad: Vad,
+    converter: Option<Converter>,
+    frame: Vec<i16>,
+}
+
+impl Bank {
+    /// A bank of `lanes` detectors for calls at `rate_hz`.
+    pub fn new(lanes: usize, rate_hz: u32, mode: Mode) -> Bank {
+        let lanes = (0..lanes).map(|_| Lane::new(rate_hz, mode)).collect();
+        Bank { lanes, rate_hz, mode }
+    }
+
+    /// Lanes in the bank.
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Gives a lane to another call: nothing of the one before is remembered.
+    pub fn renew(&mut self, lane: usize) {
+        self.lanes[lane] = Lane::new(self.rate_hz, self.mode);
+    }
+
+    /// Decides one frame (20 ms, the last of a call may be shorter) of each lane. An empty frame leaves its lane as it
+    /// is and is no speech. The slices are as long as the bank has lanes.
+    pub fn decide(&mut self, frames: &[&[i16]], speech: &mut [Speech]) {
+        assert_eq!(frames.len(), self.lanes.len(), "one frame a lane");
+        assert_eq!(speech.len(), self.lanes.len(), "one decision a lane");
+        for ((lane, frame), speech) in self.lanes.iter_mut().zip(frames).zip(speech) {
+            *speech = Speech(!frame.is_empty() && lane.decide(frame));
+        }
+    }
+}
+
+impl Lane {
+    fn new(rate_hz: u32, mode: Mode) -> Lane {
+        let (rate, converter) = match rate_hz {
+            8_000 => (SampleRate::Rate8kHz, None),
+            16_000 => (SampleRate::Rate16kHz, None),
+            32_000 => (SampleRate::Rate32kHz, None),
+            _ => (SampleRate::Rate8kHz, Some(narrowing(rate_hz))),
+        };
+        let length = if converter.is_some() { NARROW_FRAME } else { (rate_hz / 50) as usize };
+        Lane { vad: Vad::new_with_rate_and_mode(rate, mode.webrtc()), converter, frame: vec![0; length] }
+    }
+
+    fn decide(&mut self, frame: &[i16]) -> bool {
+        match &mut self.converter {
+            Some(converter) => {
+                converter.push(frame);
+                // Too little has come in only for a call's short last frame: its decision is that of the frame before.
+                converter.pull(&mut self.frame);
+            }
+            None if frame.len() == self.frame.len() => return voiced(&mut self.vad, frame),
+            None => {
+                let heard = frame.len().min(self.frame.len());
+                self.frame[..heard].copy_from_slice(&frame[..heard]);
+                self.frame[heard..].fill(0);
+            }
+        }
+        voiced(&mut self.vad, &self.frame)
+    }
+}
+
+/// A converter to 8 kHz with so much silence in front that every frame of input gives one of output.
+fn narrowing(rate_hz: u32) -> Converter {
+    let mut converter = Converter::new(rate_hz, NARROW_HZ, NARROW_FRAME, TAPS);
+    let lead = vec![0; converter.input_needed().saturating_sub((rate_hz / 50) as usize) + 2];
+    converter.push(&lead);
+    converter
+}
+
+fn voiced(vad: &mut Vad, frame: &[i16]) -> bool {
+    vad.is_voice_segment(frame).expect("the frame has 20 ms at a rate that the detector knows")
+}
