@@ -1,0 +1,5 @@
+//! Black-box tests of the library and the command, one file a subject.
+
+mod compile_fail;
+mod door_oracle;
+mod door_rules;
