@@ -1,3 +1,5 @@
+//! Leak figures of signals whose energies are known by hand.
+
 use super::*;
 use crate::evaluate::grid::Interval;
 

@@ -1,3 +1,5 @@
+//! A small made-up set through the whole room.
+
 use super::*;
 use std::path::PathBuf;
 
