@@ -3,5 +3,6 @@ pub mod audio;
 pub mod bleed;
 pub mod call;
 pub mod consent;
+pub mod evaluate;
 pub mod split;
 pub mod voice;

@@ -3,3 +3,4 @@
 mod compile_fail;
 mod door_oracle;
 mod door_rules;
+mod evaluate;
