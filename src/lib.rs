@@ -4,3 +4,4 @@ pub mod bleed;
 pub mod call;
 pub mod consent;
 pub mod split;
+pub mod store;
