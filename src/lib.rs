@@ -5,4 +5,5 @@ pub mod call;
 pub mod consent;
 pub mod evaluate;
 pub mod split;
+pub mod store;
 pub mod voice;

@@ -1,0 +1,3 @@
+//! Where cleared sound goes.
+
+pub mod picture;
