@@ -3,4 +3,5 @@ pub mod audio;
 pub mod bleed;
 pub mod call;
 pub mod consent;
+pub mod source;
 pub mod split;

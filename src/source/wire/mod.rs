@@ -1,0 +1,6 @@
+//! Parsers of what comes from outside: pure, over bytes, fuzzed. They open nothing and never panic.
+
+pub mod chunk;
+pub mod fmt;
+pub mod sample;
+pub mod wav;
