@@ -61,7 +61,11 @@ impl Compressed {
         let stream = MediaSourceStream::new(Box::new(file), Default::default());
         let reader = symphonia::default::get_probe()
             .probe(&Default::default(), stream, Default::default(), Default::default())
-            .map_err(|error| refused(format!("byte 0: its beginning cannot be read ({error}); the file is damaged or of another kind")))?;
+            .map_err(|error| {
+                refused(format!(
+                    "byte 0: its beginning cannot be read ({error}); the file is damaged or of another kind"
+                ))
+            })?;
         let track = reader.default_track(TrackType::Audio).ok_or_else(|| {
             refused("it holds no sound that is read (FLAC, MP3, Vorbis, Opus); convert it to WAV".into())
         })?;
@@ -152,7 +156,11 @@ impl Compressed {
         }
         let ticks = packet.dur.get().saturating_add(packet.trim_start.get()).saturating_add(packet.trim_end.get());
         self.next_tick = Some(begins.saturating_add_unsigned(ticks));
-        if self.promised.is_some() && packet.dur.get() == 0 && packet.trim_end.get() > 0 && self.format.encoding == "MP3" {
+        if self.promised.is_some()
+            && packet.dur.get() == 0
+            && packet.trim_end.get() > 0
+            && self.format.encoding == "MP3"
+        {
             return self.note_surplus(packet.trim_end.get());
         }
         Ok(())

@@ -77,7 +77,9 @@ pub fn open_file(path: &Path, raw: Option<&RawFormat>) -> Result<Box<dyn Recordi
             Ok(header) => Ok(Box::new(PcmFile::wav(path, file, header)?)),
             Err(_) => Ok(Box::new(PcmFile::raw(path, file, size, raw)?)),
         },
-        (Some(Kind::Flac | Kind::Ogg), _) | (Some(Kind::Mp3), None) => Ok(Box::new(Compressed::open(path, file, size)?)),
+        (Some(Kind::Flac | Kind::Ogg), _) | (Some(Kind::Mp3), None) => {
+            Ok(Box::new(Compressed::open(path, file, size)?))
+        }
         (_, Some(raw)) => Ok(Box::new(PcmFile::raw(path, file, size, raw)?)),
         (None, None) => {
             let found = printable(&head[..head.len().min(8)]);

@@ -245,7 +245,9 @@ fn list(walk: &mut Walk<'_>, stdin: &mut dyn BufRead) -> Result<(), InputError> 
         let read = stdin.take(LINE_BYTES_MAX + 1).read_until(b'\n', &mut line);
         match read.map_err(|source| InputError::Io { path: "standard input".into(), source })? {
             0 => break,
-            n if n as u64 > LINE_BYTES_MAX => return Err(wrong("the line is longer than 64 KiB; give one path a line")),
+            n if n as u64 > LINE_BYTES_MAX => {
+                return Err(wrong("the line is longer than 64 KiB; give one path a line"));
+            }
             _ => {}
         }
         let text = std::str::from_utf8(&line).map_err(|_| wrong("the path is not UTF-8; rename the file"))?;

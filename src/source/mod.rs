@@ -11,9 +11,13 @@
 //! Requirements: ING-01 … ING-08.
 
 pub mod error;
+pub mod events;
 pub mod files;
+pub mod identity;
 pub mod inputs;
+pub mod presets;
 pub mod raw;
+pub mod table;
 pub mod wire;
 
 mod compressed;
@@ -25,7 +29,11 @@ mod pcm;
 mod walk;
 
 pub use error::SourceError;
+pub use events::{CallEvents, Declared, EventsError, Feed, read_beside};
 pub use files::{Format, Recording, open, open_file};
+pub use identity::{Coverage, Identity};
 pub use inputs::{Gathered, Input, InputError, Sound, Wanted, gather};
 pub use pairing::PairPattern;
+pub use presets::{AgentSide, Direction, Preset};
 pub use raw::RawFormat;
+pub use table::ColumnMap;

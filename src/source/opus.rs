@@ -30,7 +30,8 @@ impl OpusVoice {
     /// The error is a sentence with a remedy.
     pub(super) fn new(head: &[u8], delay: u32) -> Result<OpusVoice, String> {
         let short = || "its Opus header is cut or damaged; convert the file to WAV".to_owned();
-        let [channels, _, _, r0, r1, r2, r3, g0, g1, family] = *head.get(9..19).and_then(|h| h.first_chunk()).ok_or_else(short)?;
+        let [channels, _, _, r0, r1, r2, r3, g0, g1, family] =
+            *head.get(9..19).and_then(|h| h.first_chunk()).ok_or_else(short)?;
         let channels = usize::from(channels);
         let original = u32::from_le_bytes([r0, r1, r2, r3]);
         let rate_hz = if RATES_HZ.contains(&original) { original } else { TICK_HZ as u32 };

@@ -26,7 +26,9 @@ impl FromStr for PairPattern {
 
     fn from_str(text: &str) -> Result<PairPattern, String> {
         let wrong = || {
-            format!("`{text}` is no pair of patterns: give AGENT:CUSTOMER with one * in each, for instance '*-agent.wav:*-customer.wav'")
+            format!(
+                "`{text}` is no pair of patterns: give AGENT:CUSTOMER with one * in each, for instance '*-agent.wav:*-customer.wav'"
+            )
         };
         let (agent, customer) = text.split_once(':').filter(|(_, rest)| !rest.contains(':')).ok_or_else(wrong)?;
         let pair = PairPattern {

@@ -44,7 +44,14 @@ impl PcmFile {
         PcmFile::new(path, file, "raw", layout, 0, size / layout.block_bytes() as u64)
     }
 
-    fn new(path: &Path, mut file: File, kind: &str, layout: &Layout, at: u64, frames: u64) -> Result<PcmFile, SourceError> {
+    fn new(
+        path: &Path,
+        mut file: File,
+        kind: &str,
+        layout: &Layout,
+        at: u64,
+        frames: u64,
+    ) -> Result<PcmFile, SourceError> {
         file.seek(SeekFrom::Start(at)).map_err(|source| SourceError::Io { path: path.into(), source })?;
         let frame = layout.block_bytes();
         let format = Format {

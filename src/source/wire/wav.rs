@@ -47,7 +47,9 @@ pub enum WavError {
         offset: u64,
     },
     /// The header has no sound chunk, or no format before it.
-    #[error("byte {offset}: {what}; it is no recording, or its header was destroyed: read it with --raw if you know its format")]
+    #[error(
+        "byte {offset}: {what}; it is no recording, or its header was destroyed: read it with --raw if you know its format"
+    )]
     Missing {
         /// Where it was noticed.
         offset: u64,
@@ -71,7 +73,9 @@ pub enum WavError {
         what: String,
     },
     /// An encoding that is not read.
-    #[error("byte {offset}: it is coded as {codec}, which is not read; convert it, for instance with `ffmpeg -i IN.wav -c:a pcm_s16le OUT.wav`")]
+    #[error(
+        "byte {offset}: it is coded as {codec}, which is not read; convert it, for instance with `ffmpeg -i IN.wav -c:a pcm_s16le OUT.wav`"
+    )]
     Codec {
         /// Where the format is declared.
         offset: u64,
@@ -164,7 +168,10 @@ impl<R: Read + Seek> Scan<'_, R> {
         }
         match &form {
             b"WAVE" | b"wave" => Ok(family),
-            _ => Err(WavError::Broken { offset: form_at, what: format!("it is a RIFF file of kind {}, not WAVE", printable(&form)) }),
+            _ => Err(WavError::Broken {
+                offset: form_at,
+                what: format!("it is a RIFF file of kind {}, not WAVE", printable(&form)),
+            }),
         }
     }
 
@@ -179,7 +186,10 @@ impl<R: Read + Seek> Scan<'_, R> {
                 b"fmt " => self.take_fmt(&chunk)?,
                 b"ds64" => self.take_ds64(&chunk)?,
                 b"data" if self.layout.is_none() => {
-                    return Err(WavError::Missing { offset: chunk.offset, what: "there is no `fmt ` chunk before the sound" });
+                    return Err(WavError::Missing {
+                        offset: chunk.offset,
+                        what: "there is no `fmt ` chunk before the sound",
+                    });
                 }
                 b"data" => return Ok(self.promise(family, &chunk)),
                 _ => {}
@@ -223,7 +233,10 @@ impl<R: Read + Seek> Scan<'_, R> {
         match whole.checked_sub(24) {
             Some(bytes) => Ok(Some(Chunk { id, offset, at: offset + 24, bytes })),
             None if &id == b"data" => Ok(Some(Chunk { id, offset, at: offset + 24, bytes: 0 })),
-            None => Err(WavError::Broken { offset, what: format!("a chunk of {whole} bytes is shorter than its own header") }),
+            None => Err(WavError::Broken {
+                offset,
+                what: format!("a chunk of {whole} bytes is shorter than its own header"),
+            }),
         }
     }
 
@@ -327,7 +340,8 @@ impl<R: Read + Seek> Scan<'_, R> {
             Promise::Bytes(promised) if promised >= there => there,
             Promise::Bytes(promised) => promised + self.sound_behind(data.at + promised, there - promised)?,
         };
-        let layout = self.layout.take().ok_or(WavError::Missing { offset: data.at, what: "there is no `fmt ` chunk" })?;
+        let layout =
+            self.layout.take().ok_or(WavError::Missing { offset: data.at, what: "there is no `fmt ` chunk" })?;
         Ok(WavHeader { layout, data_at: data.at, frames: bytes / block, findings: self.findings })
     }
 
@@ -339,7 +353,8 @@ impl<R: Read + Seek> Scan<'_, R> {
         if bytes < u64::from(layout.rate_hz) * self.block() || self.starts_chunk(end)? || self.starts_chunk(end + 1)? {
             return Ok(0);
         }
-        let what = format!("the data size ends {bytes} bytes before the sound does; it was read to the end of the file");
+        let what =
+            format!("the data size ends {bytes} bytes before the sound does; it was read to the end of the file");
         self.findings.push(Finding::HeaderRepaired { what });
         Ok(bytes)
     }
