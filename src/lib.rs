@@ -4,6 +4,7 @@ pub mod bleed;
 pub mod call;
 pub mod consent;
 pub mod evaluate;
+pub mod source;
 pub mod split;
 pub mod store;
 pub mod voice;
