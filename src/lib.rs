@@ -1,7 +1,9 @@
 //! `oneside`: one-sided call recording.
+pub mod archive;
 pub mod audio;
 pub mod bleed;
 pub mod call;
 pub mod consent;
 pub mod split;
+pub mod store;
 pub mod voice;
