@@ -1,4 +1,5 @@
 //! `oneside`: one-sided call recording.
+pub mod archive;
 pub mod audio;
 pub mod bleed;
 pub mod call;

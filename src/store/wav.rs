@@ -1,0 +1,302 @@
+//! Writes one track as 16-bit mono PCM WAV, in large blocks, every sample at its place.
+//!
+//! * The only thing that carries samples in is a [`Cleared`]; there is no other verb for them.
+//! * Gaps become zeros. Silent blocks are not written but left as holes, which read as zeros.
+//! * At most 64 KiB of cleared sound wait in memory, and they are wiped when the writer is dropped.
+//! * RF64 with a `ds64` chunk where the sound could pass 4 GiB (ING-05; EBU Tech 3306), decided when the file is begun.
+//! * The outlet of a call cannot fail, so the first error is kept and comes back from [`WavWriter::finish`]; nothing
+//!   is written after it.
+
+use std::io::{Seek, SeekFrom, Write};
+use std::ops::Range;
+use std::path::Path;
+
+use zeroize::{Zeroize, Zeroizing};
+
+use super::digest::{self, BLOCK_BYTES, SoundDigest};
+use super::error::{Naming, StoreError};
+use super::files::Aside;
+use crate::call::Span;
+use crate::consent::Cleared;
+
+/// Bytes of a plain header.
+pub const HEADER_BYTES: usize = 44;
+/// Bytes of a header with 64-bit sizes.
+pub const RF64_HEADER_BYTES: usize = 80;
+/// Highest rate a header is written for, Hz.
+pub const RATE_MAX_HZ: u32 = 384_000;
+/// Cleared sound that waits in memory, at most, bytes. A whole number of digest blocks.
+pub const BUFFER_BYTES: usize = 16 * BLOCK_BYTES;
+/// Most bytes of sound in a file with 32-bit sizes; the slack leaves room for chunks that others may add.
+pub const PLAIN_DATA_BYTES_MAX: u64 = (1 << 32) - (64 << 10);
+/// Bytes of a sample.
+pub const SAMPLE_BYTES: u64 = 2;
+
+/// A track on its way to disk.
+#[derive(Debug)]
+pub struct WavWriter {
+    aside: Aside,
+    rate_hz: u32,
+    samples_max: u64,
+    rf64: bool,
+    /// `buffer[..filled]` is the sound from byte `base` of the data on.
+    buffer: Zeroizing<Vec<u8>>,
+    filled: usize,
+    /// A whole number of digest blocks.
+    base: u64,
+    digest: SoundDigest,
+    /// Something that was digested has been wiped since.
+    wiped: bool,
+    error: Option<StoreError>,
+}
+
+/// A finished file, durable but not yet under its name.
+#[derive(Debug)]
+pub struct Finished {
+    /// The file.
+    pub aside: Aside,
+    /// Samples in it, if it is a sound file.
+    pub length_samples: Option<u64>,
+    /// Bytes of it.
+    pub bytes: u64,
+    /// Its digest, in hexadecimal.
+    pub digest: String,
+}
+
+impl WavWriter {
+    /// Begins a track that is to stand at `target`. `samples_max`: more than that it will not have.
+    pub fn create(target: &Path, rate_hz: u32, samples_max: u64) -> Result<WavWriter, StoreError> {
+        if header(rate_hz, 0, false).is_none() {
+            return Err(StoreError::Rate { file: target.into(), rate_hz });
+        }
+        Ok(WavWriter {
+            aside: Aside::create(target)?,
+            rate_hz,
+            samples_max,
+            rf64: samples_max.saturating_mul(SAMPLE_BYTES) > PLAIN_DATA_BYTES_MAX,
+            buffer: Zeroizing::new(vec![0; BUFFER_BYTES]),
+            filled: 0,
+            base: 0,
+            digest: SoundDigest::default(),
+            wiped: false,
+            error: None,
+        })
+    }
+
+    /// Writes sound at its place on the call's time line; the gap before it becomes silence.
+    pub fn write(&mut self, sound: &Cleared<'_>) {
+        let (at, next) = (sound.at().0, self.position());
+        if at < next {
+            let file = self.aside.target().into();
+            return self.fail(StoreError::OutOfOrder { file, at, next });
+        }
+        self.silence_until(at);
+        self.append(sound);
+    }
+
+    /// Writes sound behind what is there already, wherever it lay in the call.
+    pub fn append(&mut self, sound: &Cleared<'_>) {
+        let mut rest = sound.samples();
+        self.check_room(rest.len() as u64);
+        while self.error.is_none() && !rest.is_empty() {
+            let room = (BUFFER_BYTES - self.filled) / SAMPLE_BYTES as usize;
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            let end = self.filled + now.len() * SAMPLE_BYTES as usize;
+            let (places, _) = self.buffer[self.filled..end].as_chunks_mut::<2>();
+            places.iter_mut().zip(now).for_each(|(place, sample)| *place = sample.to_le_bytes());
+            self.filled = end;
+            rest = later;
+            if self.filled == BUFFER_BYTES {
+                self.flush();
+            }
+        }
+    }
+
+    /// Samples so far: where the next one belongs at the earliest.
+    pub fn position(&self) -> u64 {
+        (self.base + self.filled as u64) / SAMPLE_BYTES
+    }
+
+    /// The first error, if there was one.
+    pub fn error(&self) -> Option<&StoreError> {
+        self.error.as_ref()
+    }
+
+    /// Makes a stretch silent: what waits in memory, and what lies on disk.
+    pub fn wipe(&mut self, span: Span) {
+        let until = span.until.0.min(self.position()) * SAMPLE_BYTES;
+        let from = (span.from.0.saturating_mul(SAMPLE_BYTES)).min(until);
+        if from == until || self.error.is_some() {
+            return;
+        }
+        if until > self.base {
+            let waiting = (from.max(self.base) - self.base) as usize..(until - self.base) as usize;
+            self.buffer[waiting].fill(0);
+        }
+        // Behind what waits lies what was flushed last.
+        self.buffer[self.filled..].zeroize();
+        if from < self.base {
+            self.wiped = true;
+            let wiped = self.wipe_on_disk(from..until.min(self.base));
+            self.keep(wiped);
+        }
+    }
+
+    /// Starts over with nothing: all that was written is gone.
+    pub fn discard_all(&mut self) {
+        self.buffer.as_mut_slice().zeroize();
+        (self.filled, self.base, self.wiped, self.digest) = (0, 0, false, SoundDigest::default());
+        let emptied = self.aside.file().set_len(0).naming("empty", &self.aside.target().to_path_buf());
+        self.keep(emptied);
+    }
+
+    /// Fills with silence up to `length_samples`, puts the header in place and makes the file durable. The first
+    /// error of the writer's life comes back here.
+    pub fn finish(mut self, length_samples: u64) -> Result<Finished, StoreError> {
+        if self.position() > length_samples {
+            let file = self.aside.target().into();
+            self.fail(StoreError::TooLong { file, limit: length_samples });
+        }
+        self.silence_until(length_samples);
+        self.flush();
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        let target = self.aside.target().to_path_buf();
+        let data_bytes = length_samples * SAMPLE_BYTES;
+        let header = header(self.rate_hz, length_samples, self.rf64)
+            .ok_or_else(|| StoreError::TooLong { file: target.clone(), limit: self.samples_max })?;
+        let bytes = header.len() as u64 + data_bytes;
+        let file = self.aside.file();
+        file.set_len(bytes).naming("set the length of", &target)?;
+        file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&header)).naming("write the header of", &target)?;
+        let digest = match self.wiped {
+            false => self.digest.finish(data_bytes, &header),
+            true => {
+                file.seek(SeekFrom::Start(0))
+                    .and_then(|_| digest::measure(file, |_, _| ()))
+                    .naming("read back", &target)?
+                    .digest
+            }
+        };
+        self.aside.sync()?;
+        Ok(Finished { aside: self.aside, length_samples: Some(length_samples), bytes, digest })
+    }
+
+    /// Fills with silence up to a place. Long silence passes in whole blocks that are never written.
+    fn silence_until(&mut self, place: u64) {
+        let missing = place.saturating_sub(self.position());
+        self.check_room(missing);
+        if self.error.is_some() {
+            return;
+        }
+        let mut bytes = missing * SAMPLE_BYTES;
+        if self.filled as u64 + bytes >= BUFFER_BYTES as u64 {
+            let to_boundary = (self.filled.next_multiple_of(BLOCK_BYTES) - self.filled) as u64;
+            self.push_zeros(to_boundary);
+            self.flush();
+            bytes -= to_boundary;
+            let blocks = bytes / BLOCK_BYTES as u64;
+            self.digest.pass(blocks);
+            self.base += blocks * BLOCK_BYTES as u64;
+            bytes %= BLOCK_BYTES as u64;
+        }
+        self.push_zeros(bytes);
+    }
+
+    fn push_zeros(&mut self, bytes: u64) {
+        let end = self.filled + bytes as usize;
+        self.buffer[self.filled..end].fill(0);
+        self.filled = end;
+    }
+
+    /// Hands what waits to the disk and to the digest; silent blocks to the digest only.
+    fn flush(&mut self) {
+        let WavWriter { aside, buffer, filled, base, digest, error, rf64, .. } = self;
+        let target = aside.target().to_path_buf();
+        let data_at = header_bytes(*rf64) + *base;
+        let bytes = &buffer[..*filled];
+        digest.take(bytes, |run| {
+            if error.is_none() {
+                let at = data_at + run.start as u64;
+                let file = aside.file();
+                let written = file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(&bytes[run]));
+                *error = written.err().map(|source| StoreError::io("write", &target, Some(at), source));
+            }
+        });
+        *base += *filled as u64;
+        *filled = 0;
+    }
+
+    /// Overwrites bytes of the data with zeros, durably: a withdrawal must hold even if the process dies (WDR-02).
+    fn wipe_on_disk(&mut self, bytes: Range<u64>) -> Result<(), StoreError> {
+        let target = self.aside.target().to_path_buf();
+        let zeros = [0; BLOCK_BYTES];
+        let mut at = bytes.start;
+        let data_at = header_bytes(self.rf64);
+        let file = self.aside.file();
+        file.seek(SeekFrom::Start(data_at + at)).naming("seek in", &target)?;
+        while at < bytes.end {
+            let now = (bytes.end - at).min(BLOCK_BYTES as u64);
+            file.write_all(&zeros[..now as usize])
+                .map_err(|source| StoreError::io("wipe", &target, Some(data_at + at), source))?;
+            at += now;
+        }
+        file.sync_data().naming("sync", &target)
+    }
+
+    fn check_room(&mut self, samples: u64) {
+        if self.position().saturating_add(samples) > self.samples_max {
+            let file = self.aside.target().into();
+            self.fail(StoreError::TooLong { file, limit: self.samples_max });
+        }
+    }
+
+    fn fail(&mut self, error: StoreError) {
+        self.error.get_or_insert(error);
+    }
+
+    fn keep(&mut self, result: Result<(), StoreError>) {
+        if let Err(error) = result {
+            self.fail(error);
+        }
+    }
+}
+
+fn header_bytes(rf64: bool) -> u64 {
+    if rf64 { RF64_HEADER_BYTES as u64 } else { HEADER_BYTES as u64 }
+}
+
+/// The header of a track; `None` if it cannot carry the rate or the length.
+pub(crate) fn header(rate_hz: u32, samples: u64, rf64: bool) -> Option<Vec<u8>> {
+    if rate_hz == 0 || rate_hz > RATE_MAX_HZ {
+        return None;
+    }
+    let sample_format = hound::SampleFormat::Int;
+    let spec = hound::WavSpec { channels: 1, sample_rate: rate_hz, bits_per_sample: 16, sample_format };
+    let mut plain = spec.into_header_for_infinite_file();
+    let data_bytes = samples.checked_mul(SAMPLE_BYTES)?;
+    if rf64 {
+        let riff_bytes = data_bytes.checked_add(RF64_HEADER_BYTES as u64 - 8)?;
+        return Some(rf64_header(&plain[12..36], riff_bytes, data_bytes, samples));
+    }
+    let data_bytes = u32::try_from(data_bytes).ok()?;
+    let riff_bytes = data_bytes.checked_add(HEADER_BYTES as u32 - 8)?;
+    plain[4..8].copy_from_slice(&riff_bytes.to_le_bytes());
+    plain[40..44].copy_from_slice(&data_bytes.to_le_bytes());
+    Some(plain)
+}
+
+fn rf64_header(format_chunk: &[u8], riff_bytes: u64, data_bytes: u64, samples: u64) -> Vec<u8> {
+    let mut header = Vec::with_capacity(RF64_HEADER_BYTES);
+    header.extend(b"RF64\xff\xff\xff\xffWAVEds64");
+    header.extend(28u32.to_le_bytes());
+    [riff_bytes, data_bytes, samples].iter().for_each(|size| header.extend(size.to_le_bytes()));
+    header.extend(0u32.to_le_bytes()); // no table of further sizes
+    header.extend(format_chunk);
+    header.extend(b"data\xff\xff\xff\xff");
+    header
+}
+
+#[cfg(test)]
+mod tests;
