@@ -3,6 +3,7 @@ pub mod archive;
 pub mod audio;
 pub mod bleed;
 pub mod call;
+pub mod config;
 pub mod consent;
 pub mod evaluate;
 pub mod source;

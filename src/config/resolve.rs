@@ -175,7 +175,8 @@ impl Layers<'_> {
         let given = self.pick(|raw| raw.agent_channel.clone());
         let given = match given {
             Some(Setting { value, origin }) => {
-                let channel: AgentChannel = value.parse().map_err(|message: String| bad("agent_channel", origin, message))?;
+                let channel: AgentChannel =
+                    value.parse().map_err(|message: String| bad("agent_channel", origin, message))?;
                 Some(Setting { value: channel, origin })
             }
             None => None,
@@ -190,11 +191,9 @@ impl Layers<'_> {
             .and_then(|preset| preset.agent_channel(choice))
             .map_err(|error| bad("preset", origin, error.to_string()))?;
         match given {
-            Some(given) if given.value != says => Err(ConfigError::Contradiction {
-                given: given.value.to_string(),
-                preset: name,
-                says: says.to_string(),
-            }),
+            Some(given) if given.value != says => {
+                Err(ConfigError::Contradiction { given: given.value.to_string(), preset: name, says: says.to_string() })
+            }
             _ => Ok(Setting { value: AgentSide::Preset { name, channel: says }, origin }),
         }
     }
@@ -220,8 +219,11 @@ impl Layers<'_> {
     }
 
     fn mode(&self) -> Result<Setting<Mode>, ConfigError> {
-        let Some(Setting { value, origin }) = self.pick(|raw| raw.vad_mode) else { return Ok(default(Mode::default())) };
-        let value = Mode::new(value).ok_or_else(|| bad("vad_mode", origin, format!("{value} is not a mode; 0 to 3 are")))?;
+        let Some(Setting { value, origin }) = self.pick(|raw| raw.vad_mode) else {
+            return Ok(default(Mode::default()));
+        };
+        let value =
+            Mode::new(value).ok_or_else(|| bad("vad_mode", origin, format!("{value} is not a mode; 0 to 3 are")))?;
         Ok(Setting { value, origin })
     }
 
@@ -244,11 +246,9 @@ impl Layers<'_> {
     fn rate(&self) -> Result<Setting<Option<u32>>, ConfigError> {
         match self.pick(|raw| raw.rate) {
             None => Ok(unset()),
-            Some(Setting { value, origin }) if !(RATE_MIN_HZ..=RATE_MAX_HZ).contains(&value) => Err(bad(
-                "rate",
-                origin,
-                format!("{value} Hz is outside {RATE_MIN_HZ} to {RATE_MAX_HZ} Hz"),
-            )),
+            Some(Setting { value, origin }) if !(RATE_MIN_HZ..=RATE_MAX_HZ).contains(&value) => {
+                Err(bad("rate", origin, format!("{value} Hz is outside {RATE_MIN_HZ} to {RATE_MAX_HZ} Hz")))
+            }
             Some(setting) => Ok(setting.wrapped()),
         }
     }
@@ -275,7 +275,9 @@ impl Layers<'_> {
     }
 
     fn names(&self) -> Result<Setting<Names>, ConfigError> {
-        let Some(Setting { value, origin }) = self.pick(|raw| raw.names.clone()) else { return Ok(default(Names::Plain)) };
+        let Some(Setting { value, origin }) = self.pick(|raw| raw.names.clone()) else {
+            return Ok(default(Names::Plain));
+        };
         match value.as_str() {
             "plain" => Ok(Setting { value: Names::Plain, origin }),
             "hash" => {
@@ -299,7 +301,10 @@ mod tests {
 
     #[test]
     fn the_agents_side_has_no_default() {
-        assert!(matches!(resolve(Raw::default(), Raw::default(), Raw::default(), false), Err(ConfigError::NoAgentSide)));
+        assert!(matches!(
+            resolve(Raw::default(), Raw::default(), Raw::default(), false),
+            Err(ConfigError::NoAgentSide)
+        ));
     }
 
     #[test]
@@ -325,6 +330,8 @@ mod tests {
     #[test]
     fn hashed_names_without_a_key_are_refused() {
         let hashed = Raw { names: Some("hash".into()), ..left() };
-        assert!(resolve(Raw::default(), Raw::default(), hashed, false).unwrap_err().to_string().contains("--names-key"));
+        assert!(
+            resolve(Raw::default(), Raw::default(), hashed, false).unwrap_err().to_string().contains("--names-key")
+        );
     }
 }
