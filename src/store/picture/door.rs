@@ -4,7 +4,7 @@
 //! the events, in the order of precedence that the gate uses.
 
 use crate::call::{CallResult, Closing};
-use crate::consent::{Dropped, Entry, Event, PartyId, Standing};
+use crate::consent::{Dropped, Entry, Event, PartyId, Roster, Standing};
 
 /// A stretch of the customer's side, in samples, and its fate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ fn reasons(closing: &Closing) -> Vec<(u64, Dropped)> {
     }
     let mut line = Line::default();
     let mut reasons = vec![(0, Dropped::NoDecision)];
-    for entry in closing.ledger.iter().filter(|entry| entry.effect.outcome != "rejected") {
+    for entry in closing.ledger.iter().filter(|entry| entry.effect.outcome == "accepted") {
         line.take(entry);
         let from = entry.sample.max(reasons.last().map_or(0, |(from, _)| *from));
         reasons.push((from, line.why(entry)));
@@ -69,17 +69,12 @@ fn reasons(closing: &Closing) -> Vec<(u64, Dropped)> {
 }
 
 /// Who is on the line and what stands, as far as the reasons need it.
+#[derive(Default)]
 struct Line {
-    parties: Vec<(PartyId, Standing)>,
+    roster: Roster,
     paused: bool,
     held: bool,
     over: bool,
-}
-
-impl Default for Line {
-    fn default() -> Line {
-        Line { parties: vec![(PartyId::default(), Standing::Undecided)], paused: false, held: false, over: false }
-    }
 }
 
 impl Line {
@@ -90,8 +85,10 @@ impl Line {
             // A withdrawal of some purposes only may leave the grant in force for the others.
             Event::Withdrawn { party, .. } if !open(entry) => self.stands(party, Standing::Withdrawn),
             Event::Expired { party } => self.stands(party, Standing::Expired),
-            Event::Joined { party } => self.stands(party, Standing::Undecided),
-            Event::Left { party } => self.parties.retain(|(there, _)| there != party),
+            Event::Joined { party } => self.roster.join(party.clone()),
+            Event::Left { party } => {
+                self.roster.leave(party);
+            }
             Event::Paused => self.paused = true,
             Event::Resumed if self.paused => self.paused = false,
             Event::Resumed | Event::Retrieved => self.held = false,
@@ -102,17 +99,15 @@ impl Line {
     }
 
     fn stands(&mut self, party: &PartyId, standing: Standing) {
-        match self.parties.iter_mut().find(|(there, _)| there == party) {
-            Some((_, before)) => *before = standing,
-            None => self.parties.push((party.clone(), standing)),
+        if let Some(remote) = self.roster.find(party) {
+            remote.standing = standing;
         }
     }
 
     fn why(&self, entry: &Entry) -> Dropped {
-        let has = |standing| self.parties.iter().any(|(_, stands)| *stands == standing);
-        let all_granted = self.parties.iter().all(|(_, standing)| matches!(standing, Standing::Granted(_)));
+        let has = |standing| self.roster.iter().any(|remote| remote.standing == standing);
         if open(entry) {
-            // The door was open and yet nothing was kept: a withdrawal that was known beforehand.
+            // The door was open and yet nothing was kept: it was erased, or a known later withdrawal would have erased it.
             Dropped::WithdrawnLater
         } else if self.over {
             Dropped::CallOver
@@ -124,7 +119,7 @@ impl Line {
             Dropped::Withdrawn
         } else if has(Standing::Expired) {
             Dropped::Expired
-        } else if self.held && all_granted {
+        } else if self.held && self.roster.unanimous().is_some() {
             Dropped::Held
         } else {
             Dropped::NoDecision

@@ -106,11 +106,11 @@ fn leak(closing: &Closing) -> String {
     }
     let coupling = match leak.coupling_db {
         Some(db) => format!("the customer's line reaches the agent's microphone at {} dB", signed(db)),
-        None => "no way from the customer's line to the agent's microphone showed".into(),
+        None => "no coupling from the customer's line to the agent's microphone was measured".into(),
     };
     let residual = match leak.residual_db {
         Some(db) => format!("what was stored holds at most {} dB of it", signed(db)),
-        None => "none was estimated in what was stored".into(),
+        None => "what was stored has no estimate".into(),
     };
     format!("{coupling}; {} withheld; {residual}.", duration(leak.withheld_s))
 }

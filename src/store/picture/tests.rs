@@ -14,7 +14,6 @@ struct Scene {
     bleed: Vec<(f64, f64)>,
     customer: Vec<(f64, f64)>,
     events: Vec<(f64, Event)>,
-    foreclosed: Vec<(f64, f64)>,
     findings: Vec<Finding>,
     quarantined: bool,
 }
@@ -27,7 +26,7 @@ impl Scene {
 
     fn closed(&self) -> (Closing, Sketch) {
         let length = MediaTime((self.seconds * f64::from(RATE_HZ)) as u64);
-        let (mut gate, mut ledger) = (Gate::new(Terms::default(), spans(&self.foreclosed)), Ledger::new("call"));
+        let (mut gate, mut ledger) = (Gate::new(Terms::default(), Vec::new()), Ledger::new("call"));
         if self.quarantined {
             gate.quarantine();
         }
@@ -36,7 +35,7 @@ impl Scene {
             let effect = gate.apply(&stamped);
             ledger.record(&stamped, &effect);
         }
-        let kept = if self.foreclosed.is_empty() { gate.kept().to_vec() } else { Vec::new() };
+        let kept = gate.kept().to_vec();
         let mut closing = Closing {
             result: if self.quarantined { CallResult::Quarantined } else { CallResult::Recorded },
             length,
@@ -234,7 +233,7 @@ fn each_stretch_of_the_customer_has_its_reason() {
 fn what_a_later_withdrawal_erases_is_told_apart_from_what_came_after_it() {
     let withdrawn = Event::Withdrawn { party: PartyId::default(), purposes: Vec::new() };
     let events = vec![(5.0, told(None)), (6.0, key_one()), (15.0, withdrawn), (18.0, Event::HungUp)];
-    let scene = Scene { seconds: 20.0, events, foreclosed: vec![(6.0, 15.0)], ..Scene::default() };
+    let scene = Scene { seconds: 20.0, events, ..Scene::default() };
     assert_eq!(
         fates(&scene),
         [
@@ -256,6 +255,19 @@ fn a_refusal_a_hold_and_a_quarantine_are_named() {
     assert_eq!(fates(&scene).last(), Some(&(5.0, 10.0, Err(Dropped::Held))));
     let scene = Scene { quarantined: true, ..eventful() };
     assert_eq!(fates(&scene), [(0.0, 42.0, Err(Dropped::Quarantined))]);
+}
+
+#[test]
+fn what_changed_nothing_changes_no_reason() {
+    let stranger = || PartyId("stranger".into());
+    let events = vec![
+        (1.0, Event::Expired { party: PartyId::default() }),
+        (2.0, Event::Refused { party: stranger() }),
+        (3.0, granted(stranger(), Act::Dtmf { digit: '1' })),
+        (4.0, key_one()),
+    ];
+    let scene = Scene { seconds: 10.0, events, ..Scene::default() };
+    assert_eq!(fates(&scene), [(0.0, 10.0, Err(Dropped::NoDecision))]);
 }
 
 #[test]
