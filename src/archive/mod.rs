@@ -1,1 +1,31 @@
-//! What is kept, how long, and the proof of it.
+//! What is kept, how long, and the proof of it: over the same files that the store writes, needing nothing else.
+//!
+//! * [`verify`]: re-checks at rest everything that can be checked; [`report`]: what it finds; [`replay`]: the ledger
+//!   through a fresh door; [`sound`]: the files themselves.
+//! * [`erase`]: erases for good and leaves a [`receipt`]; [`sweep`]: does so when retention ends; [`hold`]: what
+//!   neither may touch.
+//! * [`dispose`]: removes an input once its outputs are safe.
+//!
+//! Nothing here reads a clock: what time it is comes from outside.
+
+pub mod dispose;
+pub mod erase;
+pub mod error;
+pub mod hold;
+pub mod receipt;
+pub mod report;
+pub mod sweep;
+pub mod verify;
+
+mod replay;
+mod sound;
+
+pub use dispose::dispose;
+pub use erase::{erase, finish_pending, preview};
+pub use error::ArchiveError;
+pub use hold::{Hold, HoldError, Holds};
+pub use receipt::{Receipt, What};
+pub use report::{Finding, Report, Severity};
+pub use verify::verify;
+
+pub use crate::store::{Lock, Manifest, Place, lock};

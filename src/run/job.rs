@@ -10,7 +10,7 @@ use super::drive::{Drive, DriveError};
 use super::naming::Namer;
 use crate::archive::{self, ArchiveError};
 use crate::audio::rate;
-use crate::call::{Closing, Outlet, Span, Trace};
+use crate::call::{CallResult, Closing, Outlet, Span, Trace};
 use crate::config::{AgentSide, DigestKind, Settings};
 use crate::consent::{Cleared, OnWithdrawal, Stamped, Terms};
 use crate::source::identity::{self, Coverage, Identity};
@@ -329,7 +329,8 @@ impl Orders {
     }
 
     fn dispose(&self, input: &Input, place: &Place, manifest: Manifest) -> Result<Manifest, JobError> {
-        match self.dispose {
+        // What was quarantined is all there is of the call: its input stays.
+        match self.dispose && manifest.result == CallResult::Recorded {
             true => Ok(archive::dispose(place, &input.sound.paths())?),
             false => Ok(manifest),
         }

@@ -134,11 +134,14 @@ impl Scene {
         let mut ledger = Ledger::new(&self.name);
         let mut tally = Tally::default();
         let (mut events, agents_door) = (events.iter().peekable(), open_gate());
-        for unit in (0..self.length).step_by(80) {
+        // Frames are cut where an event falls into them.
+        let places = (0..=self.length).filter(|place| place % 80 == 0 || self.events.iter().any(|e| e.0 == *place));
+        let places: Vec<u64> = places.collect();
+        for (unit, end) in places.iter().zip(&places[1..]).map(|(unit, end)| (*unit, *end)) {
             while let Some(event) = events.next_if(|event| event.at.0 <= unit) {
                 take(event, &mut gate, &mut recorder, &mut ledger, &mut tally);
             }
-            let sound = noise(unit, 80.min(self.length - unit) as usize);
+            let sound = noise(unit, (end - unit) as usize);
             let frame = frame(unit, &sound);
             // Only the guard can prove that a frame is the agent's, so what stands for the agent came by another door.
             let speaks = self.speech.iter().any(|speech| speech.contains(frame.span()));

@@ -9,6 +9,7 @@ pub mod inputs;
 pub mod presets;
 pub mod progress;
 pub mod sweep;
+pub mod table;
 pub mod verify;
 
 use clap::{Parser, Subcommand};

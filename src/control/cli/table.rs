@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::call::CallResult;
 use crate::run::{Batch, Job, Outcome};
-use crate::store::Manifest;
+use crate::archive::Manifest;
 
 /// Most lines of calls; the rest is in `batch.json`.
 const LINES_MAX: usize = 50;
