@@ -49,8 +49,8 @@ pub fn run(batch: &Batch, stop: &AtomicBool, watch: &dyn Watch) -> Result<Outcom
     archive::finish_pending(dir)?;
     Summary::remove(dir)?;
     let results = work(batch, stop, watch);
-    let interrupted = results.len() < batch.inputs.len()
-        || results.values().any(|result| matches!(result, Err(JobError::Stopped)));
+    let interrupted =
+        results.len() < batch.inputs.len() || results.values().any(|result| matches!(result, Err(JobError::Stopped)));
     let summary = summarise(batch, &results);
     summary.write(dir)?;
     let summary = Summary::read(dir)?.unwrap_or(summary);
@@ -102,7 +102,9 @@ fn summarise(batch: &Batch, results: &BTreeMap<usize, Result<Job, JobError>>) ->
         match result {
             Ok(Job::Done(manifest) | Job::Unchanged(manifest)) => calls.push(line(manifest)),
             Ok(Job::Erased { .. }) | Err(JobError::Stopped) => {}
-            Err(error) => errors.push(ErrorLine { input: batch.orders.told_name(input), cause: batch.orders.told(error, input) }),
+            Err(error) => {
+                errors.push(ErrorLine { input: batch.orders.told_name(input), cause: batch.orders.told(error, input) })
+            }
         }
     }
     Summary::new(calls, errors)
@@ -137,4 +139,3 @@ impl Orders {
         text
     }
 }
-

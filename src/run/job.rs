@@ -14,7 +14,9 @@ use crate::call::{CallResult, Closing, Outlet, Span, Trace};
 use crate::config::{AgentSide, DigestKind, Settings};
 use crate::consent::{Cleared, OnWithdrawal, Stamped, Terms};
 use crate::source::identity::{self, Coverage, Identity};
-use crate::source::{CallEvents, Declared, EventsError, Feed, Format, Input, RawFormat, Recording, SourceError, Sound, read_beside};
+use crate::source::{
+    CallEvents, Declared, EventsError, Feed, Format, Input, RawFormat, Sound, SourceError, read_beside,
+};
 use crate::split::{ChannelMap, Finding, MapError};
 use crate::store::picture::{self, Sketch};
 use crate::store::{About, Manifest, Place, Plan, Recorder, StoreError, is_erased, manifest};
@@ -132,7 +134,8 @@ impl Orders {
         }
         let about = self.about(&name, input, &identity, &format, map, &events, fingerprint);
         let picture = sketch.map(|sketch| picture::draw(&name, &closing, &sketch));
-        let stored = recorder.finish(&closing, picture.as_deref(), |outputs| Manifest::new(about, &closing, outputs))?;
+        let stored =
+            recorder.finish(&closing, picture.as_deref(), |outputs| Manifest::new(about, &closing, outputs))?;
         Ok(Job::Done(Box::new(self.dispose(input, &place, stored.manifest)?)))
     }
 
@@ -161,8 +164,7 @@ impl Orders {
             Ok(closing) => closing,
             Err(error) => {
                 // An outlet cannot fail; its first error is what stopped the drive.
-                out.recorder.check()?;
-                return Err(error.into());
+                return Err(out.recorder.into_error().map_or_else(|| error.into(), JobError::Store));
             }
         };
         Ok(Recorded { closing, recorder: out.recorder, sketch: out.sketch, format, map })

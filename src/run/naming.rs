@@ -7,7 +7,9 @@ pub const KEY_BYTES_MIN: usize = 16;
 
 /// The key is too short.
 #[derive(Debug, Error)]
-#[error("the key for hashed names has {found} bytes; at least {KEY_BYTES_MIN} are needed (make one: head -c 32 /dev/urandom)")]
+#[error(
+    "the key for hashed names has {found} bytes; at least {KEY_BYTES_MIN} are needed (make one: head -c 32 /dev/urandom)"
+)]
 pub struct ShortKey {
     /// Bytes it has.
     pub found: usize,

@@ -70,7 +70,8 @@ impl Rating {
 
     /// What would be stored as the agent's, on the item's time line.
     fn stored(&self, item: &Item, sound: &Sound) -> Result<Vec<i16>, String> {
-        let map = ChannelMap::new(AgentChannel(item.agent_channel), sound.channels).map_err(|error| error.to_string())?;
+        let map =
+            ChannelMap::new(AgentChannel(item.agent_channel), sound.channels).map_err(|error| error.to_string())?;
         let drive = Drive {
             name: item.id.clone(),
             map,

@@ -58,6 +58,12 @@ pub enum SourceError {
         /// What is not read, and what to do.
         what: String,
     },
+    /// The file changed between being recognised and having been read.
+    #[error("{}: the file changed while it was read; wait until its recorder is done, then run again", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
     /// The file became shorter while it was read.
     #[error(
         "{}: byte {offset}: the file became shorter while it was read; wait until its recorder is done, then run again",

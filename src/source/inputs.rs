@@ -44,6 +44,11 @@ pub enum Sound {
 }
 
 impl Sound {
+    /// Bytes of its files together; a file that cannot be looked at counts as none.
+    pub fn bytes(&self) -> u64 {
+        self.paths().into_iter().filter_map(|path| std::fs::metadata(path).ok()).map(|meta| meta.len()).sum()
+    }
+
     /// Its files, the agent's first.
     pub fn paths(&self) -> Vec<&Path> {
         match self {

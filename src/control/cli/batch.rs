@@ -69,7 +69,7 @@ pub fn main(args: &Args) -> Exit {
         Ok(outcome) => tell(args, &batch, &outcome, strict),
         Err(error) => {
             super::complain(&error);
-            if error.is_disk() { Exit::Disk } else { Exit::Refused }
+            if error.is_refusal() { Exit::Refused } else { Exit::Disk }
         }
     }
 }
@@ -98,7 +98,11 @@ fn dry_run(prepared: &Prepared) -> Exit {
         let paths: Vec<_> = input.sound.paths().iter().map(|path| path.display().to_string()).collect();
         println!("{} -> {}.agent.wav ({events})", paths.join(" + "), orders.stored_name(input));
     }
-    println!("{} call(s); nothing was written. {}", prepared.gathered.inputs.len(), customer_sentence(&orders.settings));
+    println!(
+        "{} call(s); nothing was written. {}",
+        prepared.gathered.inputs.len(),
+        customer_sentence(&orders.settings)
+    );
     Exit::Done
 }
 

@@ -53,7 +53,9 @@ fn look(prepared: &Prepared) -> Exit {
     for input in &prepared.gathered.inputs {
         println!("{}:", input.name);
         if looks_like_a_number(&input.name) && !hashed {
-            println!("  warning: the name holds seven digits or more, perhaps a telephone number; --names hash hides it");
+            println!(
+                "  warning: the name holds seven digits or more, perhaps a telephone number; --names hash hides it"
+            );
         }
         match prepared.orders.look(input, &AtomicBool::new(false)) {
             Ok((format, closing)) => {

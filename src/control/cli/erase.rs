@@ -92,7 +92,11 @@ fn erase_all(args: &Args) -> Result<Exit, ArchiveError> {
             continue;
         }
         archive::erase(preview, &args.reason, Timestamp::now())?;
-        println!("{name}: {} erased, {} file(s), {bytes} bytes; receipt {name}.erased.json", what.words(), preview.files.len());
+        println!(
+            "{name}: {} erased, {} file(s), {bytes} bytes; receipt {name}.erased.json",
+            what.words(),
+            preview.files.len()
+        );
     }
     Ok(Exit::Done)
 }

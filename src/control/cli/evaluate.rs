@@ -42,7 +42,11 @@ pub fn main(args: &Args) -> Exit {
         set.items.retain(|item| item.id.contains(only) || item.set.contains(only));
     }
     if set.items.is_empty() {
-        eprintln!("oneside: {}: no item of the set can be scored{}", args.set.display(), args.only.as_ref().map_or("", |_| " with this --only"));
+        eprintln!(
+            "oneside: {}: no item of the set can be scored{}",
+            args.set.display(),
+            args.only.as_ref().map_or("", |_| " with this --only")
+        );
         return Exit::Usage;
     }
     let rating = Rating::new(args.vad_mode);

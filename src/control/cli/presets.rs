@@ -15,7 +15,9 @@ pub fn main() -> Exit {
         };
         println!("{:<20} {side:<22} {} ({})", preset.name, preset.assumes, preset.source);
     }
-    println!("\nA preset says which channel is the agent's. An unknown export is refused, never guessed: listen to one");
+    println!(
+        "\nA preset says which channel is the agent's. An unknown export is refused, never guessed: listen to one"
+    );
     println!("recording and say --agent-channel.");
     Exit::Done
 }

@@ -55,14 +55,22 @@ fn run(args: &Args) -> Result<Exit, ArchiveError> {
         println!("due   {}  recorded {}", due.call, due.recorded_at);
     }
     for (due, hold) in &plan.held {
-        println!("held  {}  recorded {}; {} (by {}, review {})", due.call, due.recorded_at, hold.reason, hold.by, hold.review);
+        println!(
+            "held  {}  recorded {}; {} (by {}, review {})",
+            due.call, due.recorded_at, hold.reason, hold.by, hold.review
+        );
     }
     for (call, why) in &plan.undated {
         println!("?     {call}  {why}");
     }
     let mut exit = if plan.undated.is_empty() { Exit::Done } else { Exit::Partly };
     if !args.yes {
-        println!("{} due, {} held, {} not due. Nothing was deleted; --yes deletes.", plan.due.len(), plan.held.len(), plan.kept);
+        println!(
+            "{} due, {} held, {} not due. Nothing was deleted; --yes deletes.",
+            plan.due.len(),
+            plan.held.len(),
+            plan.kept
+        );
         return Ok(exit);
     }
     let mut erased = 0;

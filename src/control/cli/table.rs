@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use crate::archive::Manifest;
 use crate::call::CallResult;
 use crate::run::{Batch, Job, Outcome};
-use crate::archive::Manifest;
 
 /// Most lines of calls; the rest is in `batch.json`.
 const LINES_MAX: usize = 50;
