@@ -28,6 +28,11 @@ mod pairing;
 mod pcm;
 mod walk;
 
+#[cfg(test)]
+mod files_tests;
+#[cfg(test)]
+mod testing;
+
 pub use error::SourceError;
 pub use events::{CallEvents, Declared, EventsError, Feed, read_beside};
 pub use files::{Format, Recording, open, open_file};
