@@ -29,7 +29,13 @@ mod pcm;
 mod walk;
 
 #[cfg(test)]
+mod events_tests;
+#[cfg(test)]
 mod files_tests;
+#[cfg(test)]
+mod inputs_tests;
+#[cfg(test)]
+mod presets_tests;
 #[cfg(test)]
 mod testing;
 
