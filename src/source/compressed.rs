@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use super::error::SourceError;
 use super::files::{Format, Recording};
+use super::mp3::FrameChain;
 use super::opus::OpusVoice;
 use super::wire::fmt::Layout;
 use super::wire::sample::Encoding;
@@ -44,6 +45,8 @@ pub struct Compressed {
     /// Where the next packet has to begin, in the track's ticks.
     next_tick: Option<i64>,
     tick_hz: u32,
+    /// Of an MP3, whose packets carry no time of their own.
+    chain: Option<FrameChain>,
     promised: Option<u64>,
     ended: bool,
     findings: Vec<Finding>,
@@ -83,7 +86,10 @@ impl Compressed {
             frames_at_most: promised.unwrap_or(guess),
             encoding: name.into(),
         };
+        let chain = if name == "MP3" { Some(FrameChain::open(path)) } else { None };
+        let chain = chain.transpose().map_err(|source| SourceError::Io { path: path.into(), source })?;
         Ok(Compressed {
+            chain,
             path: path.into(),
             format,
             track: track.id,

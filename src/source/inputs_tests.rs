@@ -21,7 +21,7 @@ fn names(gathered: &Gathered) -> Vec<&str> {
 }
 
 fn refusal(result: Result<Gathered, InputError>) -> String {
-    result.err().expect("the arguments are refused").to_string()
+    result.expect_err("the arguments are refused").to_string()
 }
 
 fn with(files: &[&str]) -> Scratch {
@@ -102,7 +102,7 @@ fn names_that_would_meet_in_the_outputs_are_errors_that_name_both_files() {
         (&["a.wav", "A.wav"], "a.agent.wav"),
         (&["a.wav", "a.agent.flac"], "a.agent.*"),
         (&["a.wav", "a.json/b.wav"], "a.json"),
-        (&["x/ä.wav", "x/Ä.flac"], "ä.agent.wav"),
+        (&["x/ä.wav", "x/Ä.flac"], "x/ä.agent.wav"),
         (&["a.wav", "a.svg/x/b.wav"], "a.svg"),
     ];
     for (files, output) in cases {

@@ -21,6 +21,7 @@ pub mod table;
 pub mod wire;
 
 mod compressed;
+mod mp3;
 mod names;
 mod opus;
 mod pair;
