@@ -83,7 +83,7 @@ pub struct CallEvents {
 pub struct Declared {
     /// The channel.
     pub channel: AgentChannel,
-    /// The file that says so.
+    /// Where it says so, without the file's name: that may hold a telephone number.
     pub by: String,
 }
 
@@ -179,11 +179,10 @@ impl Feed {
     pub fn read(path: &Path, map: Option<&ColumnMap>) -> Result<Feed, EventsError> {
         let mut drafts = Drafts::default();
         each_said(path, map, |line, said| drafts.take(line, said, None))?;
-        let by = path.display().to_string();
         let mut calls = BTreeMap::new();
         for (call, draft) in drafts.0 {
             let first = draft.first_line;
-            let events = draft.settle(&by).map_err(|(line, fault)| at_line(path, line, fault))?;
+            let events = draft.settle("the events file").map_err(|(line, fault)| at_line(path, line, fault))?;
             calls.insert(call, (first, events));
         }
         Ok(Feed { path: path.into(), calls })
@@ -212,7 +211,7 @@ pub fn read_beside(path: &Path, name: &str) -> Result<CallEvents, EventsError> {
     let mut drafts = Drafts::default();
     each_said(path, None, |line, said| drafts.take(line, said, Some(name)))?;
     match drafts.0.into_values().next() {
-        Some(draft) => draft.settle(&path.display().to_string()).map_err(|(line, fault)| at_line(path, line, fault)),
+        Some(draft) => draft.settle("the call's events file").map_err(|(line, fault)| at_line(path, line, fault)),
         None => Ok(CallEvents::default()),
     }
 }

@@ -70,7 +70,7 @@ fn what_is_said_about_a_call_as_a_whole_is_kept_and_may_not_contradict_itself() 
     let read = events(&format!("{line}\n{line}\n"));
     let declared = read.declared.clone().expect("a channel was declared");
     assert_eq!((declared.channel, read.sensitive, read.is_empty()), (AgentChannel(1), true, true));
-    assert!(declared.by.ends_with("c.events.jsonl"));
+    assert_eq!(declared.by, "the call's events file");
     for other in [r#"{"event":"opened","agent_channel":0}"#, r#"{"event":"opened","sensitive":false}"#] {
         let message = refusal(beside(&format!("{line}\n{other}")));
         assert!(message.contains("line 2") && message.contains("was said otherwise before"), "{message}");
