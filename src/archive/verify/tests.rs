@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::archive::report::Severity;
+use crate::call::CallResult;
 use crate::consent::{Event, OnWithdrawal, PartyId};
-use crate::store::Output;
 use crate::store::summary::CallLine;
 use crate::store::testing::{Scene, Scratch, granted, span, told, withdrawn};
+use crate::store::{Output, Summary};
 
 fn checked(dir: &Path) -> Report {
     verify(dir, &mut |_, _| ()).unwrap()
@@ -163,7 +164,8 @@ fn entries_that_were_removed_reordered_or_changed_are_named_even_under_a_new_sea
 
 #[test]
 fn numbers_that_were_changed_are_named_even_under_a_new_seal() {
-    let changes: [(&str, fn(&mut Manifest)); 13] = [
+    type Change = fn(&mut Manifest);
+    let changes: [(&str, Change); 13] = [
         ("tally", |manifest| manifest.tally.agent.written += 1),
         ("tally", |manifest| manifest.tally.customer.left_out.clear()),
         ("tally", |manifest| manifest.length_samples += 80),
