@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::hold::HoldError;
 use crate::store::StoreError;
 
 /// Why the archive could not do what was asked. Nothing was removed unless the variant says so.
@@ -26,6 +27,9 @@ pub enum ArchiveError {
         /// What was to be erased.
         what: &'static str,
     },
+    /// The hold list cannot be used; nothing is erased without it.
+    #[error(transparent)]
+    Holds(#[from] HoldError),
     /// A hold stands (HLD-01).
     #[error("`{call}` is on hold by {by}, to be reviewed on {review}: {reason}; release the hold first")]
     Held {
@@ -80,4 +84,25 @@ pub enum ArchiveError {
         /// The call.
         call: String,
     },
+}
+
+impl ArchiveError {
+    /// Whether the disk is full or fails.
+    pub fn is_disk(&self) -> bool {
+        matches!(self, ArchiveError::Store(StoreError::DiskFull { .. } | StoreError::Io { .. }))
+    }
+
+    /// Whether it is refused as things stand: a hold, an erasure, another run.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            ArchiveError::Store(error) => matches!(error, StoreError::Busy { .. } | StoreError::Erased { .. }),
+            ArchiveError::Held { .. }
+            | ArchiveError::HardLinked { .. }
+            | ArchiveError::NotAFile { .. }
+            | ArchiveError::NotVerified { .. }
+            | ArchiveError::InputChanged { .. }
+            | ArchiveError::Quarantined { .. } => true,
+            _ => false,
+        }
+    }
 }

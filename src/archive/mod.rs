@@ -28,3 +28,5 @@ pub use hold::{Hold, HoldError, Holds};
 pub use receipt::{Receipt, What};
 pub use report::{Finding, Report, Severity};
 pub use verify::verify;
+
+pub use crate::store::{Lock, Manifest, Place, lock};

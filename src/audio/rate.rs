@@ -41,8 +41,7 @@ impl Converter {
 
     /// Samples that `input` samples become.
     pub fn output_len(&self, input: u64) -> u64 {
-        let product = u128::from(input) * u128::from(self.to_hz);
-        ((product + u128::from(self.from_hz) / 2) / u128::from(self.from_hz)) as u64
+        converted_len(input, self.from_hz, self.to_hz)
     }
 
     /// Samples that the next [`pull`](Converter::pull) needs.
@@ -77,6 +76,12 @@ impl Converter {
         self.waiting.truncate(left);
         true
     }
+}
+
+/// Samples at `to_hz` that last as long as `samples` at `from_hz`, rounded to the nearest.
+pub fn converted_len(samples: u64, from_hz: u32, to_hz: u32) -> u64 {
+    let product = u128::from(samples) * u128::from(to_hz);
+    ((product + u128::from(from_hz) / 2) / u128::from(from_hz)) as u64
 }
 
 impl Drop for Converter {

@@ -1,6 +1,6 @@
 //! Placeholder guard by a fixed threshold.
-use super::{Heard, Leak, Reference};
-use crate::audio::{Levels, Span};
+use super::{Leak, Reference};
+use crate::audio::Levels;
 
 /// Verdict on a unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub enum Verdict {
     Bleed,
 }
 
+/// Look.
+pub const LOOK_FRAMES: usize = 7;
 /// The guard.
 #[derive(Debug)]
 pub struct Guard {
@@ -21,8 +23,6 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Frames of look-ahead.
-    pub const LOOK_FRAMES: usize = 7;
     /// New.
     pub fn new(reference: Reference) -> Guard {
         Guard { reference, recent: [0; 16], at: 0, own: std::collections::VecDeque::with_capacity(64) }
@@ -39,10 +39,6 @@ impl Guard {
     /// Verdict of the next unit.
     pub fn verdict(&mut self) -> Verdict {
         if self.own.pop_front().unwrap() { Verdict::Own } else { Verdict::Bleed }
-    }
-    /// Vouches.
-    pub fn vouch(&self, span: Span) -> Heard {
-        Heard { span }
     }
     /// Leak.
     pub fn leak(&self) -> Leak {

@@ -1,8 +1,9 @@
 //! Whose voice is in the agent's microphone.
 
-pub mod guard;
+mod ear;
+mod guard;
 
-pub use guard::{Guard, Verdict};
+pub use ear::{Ear, Verdict};
 
 use serde::Serialize;
 

@@ -5,7 +5,7 @@
 
 use zeroize::Zeroize;
 
-use crate::audio::{Agent, Frame, MediaTime, Span};
+use crate::audio::{Agent, Frame, MediaTime};
 
 /// A frame that waits, with what was known about it when it was heard.
 #[derive(Clone, Copy, Debug, Default)]
@@ -16,15 +16,6 @@ pub struct Waiting {
     pub doubtful: bool,
     /// The customer's side was active in each half.
     pub customer_active: [bool; 2],
-}
-
-impl Waiting {
-    /// The two units of the frame: its halves, of 10 ms each when the frame is whole.
-    pub fn units(&self) -> [Span; 2] {
-        let end = MediaTime(self.at.0 + self.length as u64);
-        let half = MediaTime(self.at.0 + self.length as u64 / 2);
-        [Span::new(self.at, half), Span::new(half, end)]
-    }
 }
 
 /// A ring of frames with a place for each that may wait.

@@ -6,21 +6,21 @@ use super::holdback::Holdback;
 use super::{Closing, Opening, Outlet, Tally, Trace};
 use crate::audio::level::{self, ACTIVE};
 use crate::audio::{Agent, Customer, FRAMES_PER_SECOND, Frame, Levels, MediaTime, Span, Stereo};
-use crate::bleed::{Guard, Verdict};
+use crate::bleed::Ear;
 use crate::consent::{Authority, Dropped, Gate, Ledger, Outcome, Stamped};
 use crate::split::{Doubt, Finding, Remedy};
 use crate::voice::Speech;
 use crate::voice::hangover::{self, Hangover, Word};
 
 /// Frames that the agent's side may wait: what the guard looks ahead and the lead-in.
-pub const HOLDBACK_FRAMES: usize = Guard::LOOK_FRAMES + hangover::LOOK_FRAMES;
+pub const HOLDBACK_FRAMES: usize = Ear::LOOK_FRAMES + hangover::LOOK_FRAMES;
 
 /// One call. It has no field that could hold a customer's frame.
 #[derive(Debug)]
 pub struct Call {
     rate_hz: u32,
     gate: Gate,
-    guard: Guard,
+    ear: Ear,
     doubt: Doubt,
     hangover: Hangover,
     holdback: Holdback,
@@ -57,7 +57,7 @@ impl Call {
         Call {
             rate_hz: opening.rate_hz,
             gate,
-            guard: Guard::new(opening.reference),
+            ear: Ear::new(opening.reference),
             doubt: Doubt::default(),
             hangover: Hangover::new(opening.lead_in_ms, opening.tail_ms),
             holdback: Holdback::new(HOLDBACK_FRAMES + 1, frame_max),
@@ -86,7 +86,7 @@ impl Call {
     pub fn listen<'a>(&mut self, sound: &Stereo<'a>) -> Frame<'a, Agent> {
         assert_eq!(sound.span().from, self.now, "frames follow each other without gap");
         let levels = level::measure(sound.agent.samples(), sound.customer.samples());
-        self.guard.hear(&levels);
+        self.ear.hear(&levels, units(sound.span()));
         let doubtful = self.doubt.hear(&levels);
         if self.doubt.is_whole() {
             self.gate.quarantine();
@@ -105,7 +105,7 @@ impl Call {
         self.tally.agent.heard += heard.span.samples();
         self.holdback.push(sound.agent, heard.doubtful, heard.customer_active);
         self.speech.push_back(speech);
-        if self.speech.len() > Guard::LOOK_FRAMES {
+        if self.speech.len() > Ear::LOOK_FRAMES {
             self.guard_speaks();
         }
         if self.holdback.len() > HOLDBACK_FRAMES {
@@ -139,7 +139,7 @@ impl Call {
             length: self.now,
             rate_hz: self.rate_hz,
             tally: self.tally,
-            leak: self.guard.leak(),
+            leak: self.ear.leak(),
             findings: self.findings,
             ledger: self.ledger.entries().to_vec(),
             kept,
@@ -195,20 +195,20 @@ impl Call {
     /// The guard's word on the oldest frame it has not judged yet goes to the hangover.
     fn guard_speaks(&mut self) {
         let speech = self.speech.pop_front().expect("a frame waits for the guard");
-        let own = [self.guard.verdict(), self.guard.verdict()].map(|verdict| verdict == Verdict::Own);
-        self.hangover.push(speech.0, own);
+        let verdicts = self.ear.answer();
+        self.hangover.push(speech.0, verdicts);
     }
 
     /// Decides the frame that has waited longest and lets it go.
     fn release(&mut self, out: &mut impl Outlet) {
         let words = self.hangover.answer();
         let (waiting, frame) = self.holdback.oldest();
-        for ((span, word), customer_active) in waiting.units().into_iter().zip(words).zip(waiting.customer_active) {
+        for ((span, word), customer_active) in units(frame.span()).into_iter().zip(words).zip(waiting.customer_active) {
             let cleared = match word {
                 _ if waiting.doubtful => Err(Dropped::Doubt),
                 Word::NotSpeech => Err(Dropped::NotSpeech),
                 Word::Bleed => Err(Dropped::Bleed),
-                Word::Keep => self.gate.agent(frame.part(span), self.guard.vouch(span)),
+                Word::Keep(heard) => self.gate.agent(frame.part(span), heard),
             };
             let agent = match cleared {
                 Ok(cleared) => {
@@ -234,6 +234,12 @@ impl Call {
             self.findings.push(Finding::EventsBeyondEnd { count: self.beyond_end });
         }
     }
+}
+
+/// The two units of a frame: its halves, of 10 ms each when the frame is whole.
+fn units(frame: Span) -> [Span; 2] {
+    let half = MediaTime(frame.from.0 + frame.samples() / 2);
+    [Span::new(frame.from, half), Span::new(half, frame.until)]
 }
 
 fn active(levels: &Levels) -> [bool; 2] {

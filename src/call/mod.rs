@@ -26,6 +26,9 @@ pub use opening::Opening;
 pub use tally::{Account, Tally};
 
 pub use crate::audio::{MediaTime, Span};
+pub use crate::bleed::Leak;
+pub use crate::split::Finding;
+
 use crate::consent::{Cleared, Dropped};
 
 /// Where a call's results go. Handed in, so that nothing can be left undrained and frames may be borrowed. It cannot

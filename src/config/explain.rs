@@ -14,6 +14,7 @@ pub fn explain(settings: &Settings) -> String {
     };
     let agent = match &settings.agent.value {
         AgentSide::Channel(channel) => channel.to_string(),
+        AgentSide::Pair => "the agent's file of each pair".into(),
         AgentSide::Preset { name, channel } => format!("{channel} (preset {name})"),
     };
     line("agent_channel", &agent, settings.agent.origin);

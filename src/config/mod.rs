@@ -7,10 +7,12 @@
 pub mod explain;
 pub mod raw;
 pub mod resolve;
+pub mod secrets;
 
-pub use explain::explain;
+pub use explain::{customer_sentence, explain};
 pub use raw::Raw;
-pub use resolve::{AgentSide, DigestKind, Names, Settings, resolve};
+pub use resolve::{AgentSide, DigestKind, LEAD_IN_MS, Names, Settings, TAIL_MS, resolve};
+pub use secrets::{read_key, read_token_list};
 
 use std::fmt;
 use std::path::PathBuf;

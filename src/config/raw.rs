@@ -56,8 +56,10 @@ impl Raw {
     pub fn from_file(path: &Path) -> Result<Raw, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        toml::from_str(&text)
-            .map_err(|error| ConfigError::Malformed { path: path.to_owned(), message: error.to_string().trim_end().into() })
+        toml::from_str(&text).map_err(|error| ConfigError::Malformed {
+            path: path.to_owned(),
+            message: error.to_string().trim_end().into(),
+        })
     }
 
     /// Reads the environment through `var` (which gives the value of a variable, if it is set).

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{ConfigError, Origin, Raw, Setting};
 use crate::audio::{RATE_MAX_HZ, RATE_MIN_HZ};
 use crate::consent::OnWithdrawal;
-use crate::source::presets::{self, Direction};
+use crate::source::presets::{self, Choice, Direction};
 use crate::split::AgentChannel;
 use crate::voice::Mode;
 
@@ -58,6 +58,8 @@ pub struct Settings {
 pub enum AgentSide {
     /// As said by a person.
     Channel(AgentChannel),
+    /// As the patterns of a pair say: the agent's file becomes channel 0.
+    Pair,
     /// As a known export has it.
     Preset {
         /// The preset's name.
@@ -72,6 +74,7 @@ impl AgentSide {
     pub fn channel(&self) -> AgentChannel {
         match self {
             AgentSide::Channel(channel) | AgentSide::Preset { channel, .. } => *channel,
+            AgentSide::Pair => AgentChannel(0),
         }
     }
 }
@@ -98,9 +101,11 @@ pub enum Names {
 }
 
 /// Resolves the three layers. The agent's side is required and has no default.
-pub fn resolve(file: Raw, environment: Raw, flags: Raw) -> Result<Settings, ConfigError> {
+///
+/// `pair`: the calls come in pairs of files whose patterns say which file is the agent's.
+pub fn resolve(file: Raw, environment: Raw, flags: Raw, pair: bool) -> Result<Settings, ConfigError> {
     let layers = [(Origin::Flag, flags), (Origin::Environment, environment), (Origin::File, file)];
-    let layers = Layers(&layers);
+    let layers = Layers(&layers, pair);
     layers.refuse_opt_out()?;
     Ok(Settings {
         agent: layers.agent()?,
@@ -120,8 +125,8 @@ pub fn resolve(file: Raw, environment: Raw, flags: Raw) -> Result<Settings, Conf
     })
 }
 
-/// The layers, strongest first.
-struct Layers<'a>(&'a [(Origin, Raw); 3]);
+/// The layers, strongest first, and whether the calls come in pairs.
+struct Layers<'a>(&'a [(Origin, Raw); 3], bool);
 
 impl<T> Setting<T> {
     fn wrapped(self) -> Setting<Option<T>> {
@@ -164,10 +169,14 @@ impl Layers<'_> {
     }
 
     fn agent(&self) -> Result<Setting<AgentSide>, ConfigError> {
+        if self.1 {
+            return Ok(Setting { value: AgentSide::Pair, origin: Origin::Flag });
+        }
         let given = self.pick(|raw| raw.agent_channel.clone());
         let given = match given {
             Some(Setting { value, origin }) => {
-                let channel: AgentChannel = value.parse().map_err(|message: String| bad("agent_channel", origin, message))?;
+                let channel: AgentChannel =
+                    value.parse().map_err(|message: String| bad("agent_channel", origin, message))?;
                 Some(Setting { value: channel, origin })
             }
             None => None,
@@ -177,14 +186,14 @@ impl Layers<'_> {
             return Ok(Setting { value: AgentSide::Channel(value), origin });
         };
         let direction = self.direction()?;
-        let says = presets::agent_channel(&name, direction, given.as_ref().map(|given| given.value))
+        let choice = Choice { agent_channel: given.as_ref().map(|given| given.value), direction, pair: false };
+        let says = presets::find(&name)
+            .and_then(|preset| preset.agent_channel(choice))
             .map_err(|error| bad("preset", origin, error.to_string()))?;
         match given {
-            Some(given) if given.value != says => Err(ConfigError::Contradiction {
-                given: given.value.to_string(),
-                preset: name,
-                says: says.to_string(),
-            }),
+            Some(given) if given.value != says => {
+                Err(ConfigError::Contradiction { given: given.value.to_string(), preset: name, says: says.to_string() })
+            }
             _ => Ok(Setting { value: AgentSide::Preset { name, channel: says }, origin }),
         }
     }
@@ -192,11 +201,9 @@ impl Layers<'_> {
     fn direction(&self) -> Result<Option<Direction>, ConfigError> {
         match self.pick(|raw| raw.direction.clone()) {
             None => Ok(None),
-            Some(Setting { value, origin }) => match value.as_str() {
-                "inbound" => Ok(Some(Direction::Inbound)),
-                "outbound" => Ok(Some(Direction::Outbound)),
-                _ => Err(bad("direction", origin, format!("`{value}` is neither inbound nor outbound"))),
-            },
+            Some(Setting { value, origin }) => {
+                value.parse().map(Some).map_err(|message: String| bad("direction", origin, message))
+            }
         }
     }
 
@@ -212,8 +219,11 @@ impl Layers<'_> {
     }
 
     fn mode(&self) -> Result<Setting<Mode>, ConfigError> {
-        let Some(Setting { value, origin }) = self.pick(|raw| raw.vad_mode) else { return Ok(default(Mode::default())) };
-        let value = Mode::new(value).ok_or_else(|| bad("vad_mode", origin, format!("{value} is not a mode; 0 to 3 are")))?;
+        let Some(Setting { value, origin }) = self.pick(|raw| raw.vad_mode) else {
+            return Ok(default(Mode::default()));
+        };
+        let value =
+            Mode::new(value).ok_or_else(|| bad("vad_mode", origin, format!("{value} is not a mode; 0 to 3 are")))?;
         Ok(Setting { value, origin })
     }
 
@@ -236,11 +246,9 @@ impl Layers<'_> {
     fn rate(&self) -> Result<Setting<Option<u32>>, ConfigError> {
         match self.pick(|raw| raw.rate) {
             None => Ok(unset()),
-            Some(Setting { value, origin }) if !(RATE_MIN_HZ..=RATE_MAX_HZ).contains(&value) => Err(bad(
-                "rate",
-                origin,
-                format!("{value} Hz is outside {RATE_MIN_HZ} to {RATE_MAX_HZ} Hz"),
-            )),
+            Some(Setting { value, origin }) if !(RATE_MIN_HZ..=RATE_MAX_HZ).contains(&value) => {
+                Err(bad("rate", origin, format!("{value} Hz is outside {RATE_MIN_HZ} to {RATE_MAX_HZ} Hz")))
+            }
             Some(setting) => Ok(setting.wrapped()),
         }
     }
@@ -267,7 +275,9 @@ impl Layers<'_> {
     }
 
     fn names(&self) -> Result<Setting<Names>, ConfigError> {
-        let Some(Setting { value, origin }) = self.pick(|raw| raw.names.clone()) else { return Ok(default(Names::Plain)) };
+        let Some(Setting { value, origin }) = self.pick(|raw| raw.names.clone()) else {
+            return Ok(default(Names::Plain));
+        };
         match value.as_str() {
             "plain" => Ok(Setting { value: Names::Plain, origin }),
             "hash" => {
@@ -291,13 +301,16 @@ mod tests {
 
     #[test]
     fn the_agents_side_has_no_default() {
-        assert!(matches!(resolve(Raw::default(), Raw::default(), Raw::default()), Err(ConfigError::NoAgentSide)));
+        assert!(matches!(
+            resolve(Raw::default(), Raw::default(), Raw::default(), false),
+            Err(ConfigError::NoAgentSide)
+        ));
     }
 
     #[test]
     fn flags_beat_the_environment_beats_the_file_beats_defaults() {
         let at = |mode| Raw { vad_mode: mode, ..left() };
-        let mode = |file, env, flag| resolve(at(file), at(env), at(flag)).unwrap().vad_mode;
+        let mode = |file, env, flag| resolve(at(file), at(env), at(flag), false).unwrap().vad_mode;
         assert_eq!(mode(None, None, None), Setting { value: Mode::default(), origin: Origin::Default });
         assert_eq!(mode(Some(1), None, None).origin, Origin::File);
         assert_eq!(mode(Some(1), Some(0), None).origin, Origin::Environment);
@@ -307,16 +320,18 @@ mod tests {
     #[test]
     fn an_opt_out_design_is_refused_wherever_it_stands() {
         let silence = Raw { on_silence: Some("record".into()), ..left() };
-        let error = resolve(silence.clone(), Raw::default(), Raw::default()).unwrap_err().to_string();
+        let error = resolve(silence.clone(), Raw::default(), Raw::default(), false).unwrap_err().to_string();
         assert!(error.contains("CON-03"), "{error}");
-        assert!(resolve(left(), Raw::default(), Raw { on_silence: Some("drop".into()), ..left() }).is_ok());
+        assert!(resolve(left(), Raw::default(), Raw { on_silence: Some("drop".into()), ..left() }, false).is_ok());
         let keys = Raw { dtmf_refuse_only: Some(true), ..left() };
-        assert!(matches!(resolve(left(), keys, Raw::default()), Err(ConfigError::OptOut { .. })));
+        assert!(matches!(resolve(left(), keys, Raw::default(), false), Err(ConfigError::OptOut { .. })));
     }
 
     #[test]
     fn hashed_names_without_a_key_are_refused() {
         let hashed = Raw { names: Some("hash".into()), ..left() };
-        assert!(resolve(Raw::default(), Raw::default(), hashed).unwrap_err().to_string().contains("--names-key"));
+        assert!(
+            resolve(Raw::default(), Raw::default(), hashed, false).unwrap_err().to_string().contains("--names-key")
+        );
     }
 }

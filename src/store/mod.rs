@@ -7,6 +7,7 @@
 //!   leaves either the old call or the new one, or neither, never a mixture that looks whole.
 //! * [`wav`], [`timeline`]: the files; [`digest`]: how they are known again.
 //! * [`manifest`], [`summary`]: what was kept and why; [`sealed`]: how these show that they were touched.
+//! * [`picture`]: the call at a glance.
 //! * [`files`], [`name`]: how files are written, called and found.
 
 pub mod digest;
@@ -14,6 +15,7 @@ pub mod error;
 pub mod files;
 pub mod manifest;
 pub mod name;
+pub mod picture;
 pub mod sealed;
 pub mod summary;
 pub mod timeline;

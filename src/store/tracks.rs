@@ -67,6 +67,13 @@ impl Recorder {
         self.error.as_ref().or(self.agent.error()).or(speech).or(customer)
     }
 
+    /// Gives up the call, and the first error if there was one. Nothing of the call is left behind.
+    pub fn into_error(mut self) -> Option<StoreError> {
+        let speech = self.speech.as_mut().and_then(|speech| speech.sound.take_error());
+        let customer = self.customer.as_mut().and_then(|track| track.sound.take_error());
+        self.error.take().or_else(|| self.agent.take_error()).or(speech).or(customer)
+    }
+
     /// Completes the files and commits them with the manifest that `build` makes of the outputs. `picture`: the SVG of
     /// the call, if there is to be one.
     ///

@@ -117,6 +117,11 @@ impl WavWriter {
         (self.base + self.filled as u64) / SAMPLE_BYTES
     }
 
+    /// Takes the first error, if there was one.
+    pub fn take_error(&mut self) -> Option<StoreError> {
+        self.error.take()
+    }
+
     /// The first error, if there was one.
     pub fn error(&self) -> Option<&StoreError> {
         self.error.as_ref()

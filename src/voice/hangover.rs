@@ -6,16 +6,18 @@
 
 use std::collections::VecDeque;
 
+use crate::bleed::{Heard, Verdict};
+
 /// Frames that the hangover looks ahead: the longest lead-in (150 ms) in whole frames.
 pub const LOOK_FRAMES: usize = 8;
 /// Length of a unit, ms.
 const UNIT_MS: u32 = 10;
 
 /// What is to be done with a unit of the agent's side.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Word {
-    /// The agent's own speech, its lead-in or tail.
-    Keep,
+    /// The agent's own speech, its lead-in or tail, with the guard's proof.
+    Keep(Heard),
     /// No speech near.
     NotSpeech,
     /// Speech, but the guard does not hold it for the agent's.
@@ -34,15 +36,15 @@ pub struct Hangover {
     tail_until: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Judged {
     speech: bool,
-    own: [bool; 2],
+    verdicts: [Verdict; 2],
 }
 
 impl Judged {
-    fn starts_speech(self) -> bool {
-        self.speech && (self.own[0] || self.own[1])
+    fn starts_speech(&self) -> bool {
+        self.speech && self.verdicts.iter().any(|verdict| matches!(verdict, Verdict::Own(_)))
     }
 }
 
@@ -59,9 +61,9 @@ impl Hangover {
         }
     }
 
-    /// Takes in what the detector said of the next frame, and which of its two units the guard holds for the agent's.
-    pub fn push(&mut self, speech: bool, own: [bool; 2]) {
-        self.waiting.push_back(Judged { speech, own });
+    /// Takes in what the detector and the guard said of the next frame.
+    pub fn push(&mut self, speech: bool, verdicts: [Verdict; 2]) {
+        self.waiting.push_back(Judged { speech, verdicts });
     }
 
     /// Answers for the oldest frame that was pushed. Asked when [`LOOK_FRAMES`] newer ones were, or at the end.
@@ -74,11 +76,13 @@ impl Hangover {
             self.tail_until = first + 2 + self.tail_units;
         }
         let starts = ahead.map(|frames| first + 2 * frames as u64);
-        [first, first + 1].map(|unit| {
+        let mut unit = first;
+        judged.verdicts.map(|verdict| {
             let near = unit < self.tail_until || starts.is_some_and(|start| unit + self.lead_in_units >= start);
-            match judged.own[(unit - first) as usize] {
-                true if near => Word::Keep,
-                false if near || judged.speech => Word::Bleed,
+            unit += 1;
+            match verdict {
+                Verdict::Own(heard) if near => Word::Keep(heard),
+                Verdict::Bleed if near || judged.speech => Word::Bleed,
                 _ => Word::NotSpeech,
             }
         })
@@ -88,13 +92,23 @@ impl Hangover {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::{Levels, MediaTime, Span};
+    use crate::bleed::{Ear, Reference};
 
-    /// Runs a call of these frames and tells for each unit whether it is kept.
-    fn kept(frames: &[(bool, [bool; 2])], lead_in_ms: u32, tail_ms: u32) -> Vec<Word> {
+    /// Verdicts on a frame whose units are the agent's own or not, as told; a proof can only come from an ear.
+    fn verdicts(own: [bool; 2]) -> [Verdict; 2] {
+        let mut ear = Ear::new(Reference::OneParty);
+        ear.hear(&Levels::default(), [Span::new(MediaTime(0), MediaTime(80)); 2]);
+        let mut own = own.into_iter();
+        ear.answer().map(|verdict| if own.next() == Some(true) { verdict } else { Verdict::Bleed })
+    }
+
+    /// Runs a call of these frames: for each unit `k` kept, `b` bleed, `.` not speech.
+    fn words(frames: &[(bool, [bool; 2])], lead_in_ms: u32, tail_ms: u32) -> String {
         let mut hangover = Hangover::new(lead_in_ms, tail_ms);
         let mut words = Vec::new();
         for (heard, (speech, own)) in frames.iter().enumerate() {
-            hangover.push(*speech, *own);
+            hangover.push(*speech, verdicts(*own));
             if heard >= LOOK_FRAMES {
                 words.extend(hangover.answer());
             }
@@ -102,7 +116,12 @@ mod tests {
         while words.len() < frames.len() * 2 {
             words.extend(hangover.answer());
         }
-        words
+        let letter = |word: &Word| match word {
+            Word::Keep(_) => 'k',
+            Word::Bleed => 'b',
+            Word::NotSpeech => '.',
+        };
+        words.iter().map(letter).collect()
     }
 
     const QUIET: (bool, [bool; 2]) = (false, [true; 2]);
@@ -112,9 +131,8 @@ mod tests {
     fn speech_is_kept_with_its_lead_in_and_tail_and_no_more() {
         let mut frames = vec![QUIET; 60];
         frames[30] = SPEECH;
-        let words = kept(&frames, 150, 250);
-        let keep: Vec<usize> = (0..words.len()).filter(|u| words[*u] == Word::Keep).collect();
-        assert_eq!(keep, (60 - 15..62 + 25).collect::<Vec<_>>());
+        let expected = format!("{}{}{}", ".".repeat(45), "k".repeat(15 + 2 + 25), ".".repeat(33));
+        assert_eq!(words(&frames, 150, 250), expected);
     }
 
     #[test]
@@ -122,20 +140,17 @@ mod tests {
         let mut frames = vec![QUIET; 40];
         frames[20] = SPEECH;
         frames[18].1 = [true, false];
-        let words = kept(&frames, 150, 250);
-        assert_eq!(words[37], Word::Bleed);
-        assert_eq!((words[36], words[38]), (Word::Keep, Word::Keep));
+        assert_eq!(&words(&frames, 150, 250)[36..39], "kbk");
     }
 
     #[test]
     fn speech_that_is_not_the_agents_starts_nothing() {
-        let words = kept(&[(true, [false; 2]); 20], 150, 250);
-        assert!(words.iter().all(|word| *word == Word::Bleed), "{words:?}");
+        assert_eq!(words(&[(true, [false; 2]); 20], 150, 250), "b".repeat(40));
     }
 
     #[test]
     fn a_call_shorter_than_the_look_ahead_is_answered_whole() {
-        assert_eq!(kept(&[SPEECH; 2], 150, 250), [Word::Keep; 4]);
-        assert_eq!(kept(&[], 150, 250), []);
+        assert_eq!(words(&[SPEECH; 2], 150, 250), "kkkk");
+        assert_eq!(words(&[], 150, 250), "");
     }
 }

@@ -1,0 +1,138 @@
+//! `oneside batch`: recordings in, agent-only recordings out.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::flags::{Knobs, Reading, Writing};
+use super::inputs::{Prepared, Refused, prepare};
+use super::progress::Progress;
+use super::table;
+use crate::config::customer_sentence;
+use crate::control::exit::Exit;
+use crate::run::{Batch, Job, JobError, Outcome, run};
+
+/// Flags of `batch`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Recordings: files, directories (searched through), globs, or - for a list on standard input
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// Where outputs go; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    knobs: Knobs,
+    #[command(flatten)]
+    reading: Reading,
+    #[command(flatten)]
+    writing: Writing,
+    /// Delete each input once its outputs are written, synced and verified (there is one way: delete)
+    #[arg(long, value_name = "delete", value_parser = ["delete"])]
+    dispose: Option<String>,
+    /// Say what would be done; write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// The summary as JSON on standard output
+    #[arg(long)]
+    json: bool,
+    /// No progress, no summary; errors are still told
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+/// Runs the command.
+pub fn main(args: &Args) -> Exit {
+    let prepared = prepare(&args.inputs, args.out.clone(), &args.knobs, &args.writing, &args.reading);
+    let mut prepared = match prepared {
+        Ok(prepared) => prepared,
+        Err(Refused(message)) => {
+            eprintln!("oneside: {message}");
+            return Exit::Usage;
+        }
+    };
+    prepared.orders.dispose = args.dispose.is_some();
+    if args.dry_run {
+        return dry_run(&prepared);
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_signal(&stop);
+    let Prepared { orders, gathered } = prepared;
+    let strict = orders.settings.strict.value;
+    let batch = Batch { orders, inputs: gathered.inputs };
+    let sizes = batch.inputs.iter().map(|input| input.sound.bytes()).collect();
+    let progress = Progress::new(&batch.inputs, sizes, args.quiet);
+    let outcome = run(&batch, &stop, &progress);
+    progress.clear();
+    match outcome {
+        Ok(outcome) => tell(args, &batch, &outcome, strict),
+        Err(error) => {
+            super::complain(&error);
+            if error.is_refusal() { Exit::Refused } else { Exit::Disk }
+        }
+    }
+}
+
+/// The first signal lets the calls in hand go and ends cleanly; nothing half-written stands.
+fn stop_on_signal(stop: &Arc<AtomicBool>) {
+    let stop = Arc::clone(stop);
+    let set = ctrlc::set_handler(move || {
+        if !stop.swap(true, Ordering::Relaxed) {
+            eprintln!("oneside: interrupted; finishing cleanly");
+        }
+    });
+    if let Err(error) = set {
+        eprintln!("oneside: Ctrl-C will end this at once instead of cleanly: {error}");
+    }
+}
+
+fn dry_run(prepared: &Prepared) -> Exit {
+    let orders = &prepared.orders;
+    for input in &prepared.gathered.inputs {
+        let events = match (&orders.feed, &input.events) {
+            (Some(feed), _) if feed.of(&input.name).is_some() => "events in the feed",
+            (None, Some(_)) => "events beside it",
+            _ => "no events: the customer is dropped",
+        };
+        let paths: Vec<_> = input.sound.paths().iter().map(|path| path.display().to_string()).collect();
+        println!("{} -> {}.agent.wav ({events})", paths.join(" + "), orders.stored_name(input));
+    }
+    println!(
+        "{} call(s); nothing was written. {}",
+        prepared.gathered.inputs.len(),
+        customer_sentence(&orders.settings)
+    );
+    Exit::Done
+}
+
+fn tell(args: &Args, batch: &Batch, outcome: &Outcome, strict: bool) -> Exit {
+    if args.json {
+        print!("{}", outcome.summary.to_text());
+    } else if !args.quiet {
+        print!("{}", table::summary(batch, outcome));
+    }
+    let _ = std::io::stdout().flush(); // a closed pipe is the reader's choice
+    exit_of(outcome, strict)
+}
+
+fn exit_of(outcome: &Outcome, strict: bool) -> Exit {
+    let errors = || outcome.results.values().filter_map(|result| result.as_ref().err());
+    if errors().any(|error| matches!(error, JobError::Panic(_))) {
+        return Exit::Bug;
+    }
+    if outcome.interrupted {
+        return Exit::Interrupted;
+    }
+    if errors().any(JobError::is_disk) {
+        return Exit::Disk;
+    }
+    if errors().next().is_some() {
+        return Exit::Partly;
+    }
+    let found = outcome.results.values().flatten().any(|job| match job {
+        Job::Done(manifest) | Job::Unchanged(manifest) => !manifest.findings.is_empty(),
+        Job::Erased { .. } => false,
+    });
+    if strict && found { Exit::Found } else { Exit::Done }
+}

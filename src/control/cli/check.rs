@@ -1,0 +1,112 @@
+//! `oneside check`: what is in force, and what an input looks like. Writes nothing.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use super::flags::{Knobs, Reading, Writing};
+use super::inputs::{Prepared, Refused, prepare};
+use crate::call::{CallResult, Closing};
+use crate::config::explain;
+use crate::control::exit::Exit;
+use crate::run::naming::looks_like_a_number;
+use crate::source::{Format, Input};
+
+/// Flags of `check`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Recordings to look at, as for batch
+    #[arg(value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    #[command(flatten)]
+    knobs: Knobs,
+    #[command(flatten)]
+    reading: Reading,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+/// Runs the command.
+pub fn main(args: &Args) -> Exit {
+    let settings = match args.knobs.settings(&args.writing, &args.reading) {
+        Ok(settings) => settings,
+        Err(error) => {
+            super::complain(&error);
+            return Exit::Usage;
+        }
+    };
+    println!("In force:\n{}", explain(&settings));
+    if args.inputs.is_empty() {
+        return Exit::Done;
+    }
+    match prepare(&args.inputs, PathBuf::new(), &args.knobs, &args.writing, &args.reading) {
+        Ok(prepared) => look(&prepared),
+        Err(Refused(message)) => {
+            eprintln!("oneside: {message}");
+            Exit::Usage
+        }
+    }
+}
+
+fn look(prepared: &Prepared) -> Exit {
+    let mut exit = Exit::Done;
+    let hashed = prepared.orders.namer.is_some();
+    for input in &prepared.gathered.inputs {
+        println!("{}:", input.name);
+        if looks_like_a_number(&input.name) && !hashed {
+            println!(
+                "  warning: the name holds seven digits or more, perhaps a telephone number; --names hash hides it"
+            );
+        }
+        match prepared.orders.look(input, &AtomicBool::new(false)) {
+            Ok((format, closing)) => {
+                print!("{}", describe(prepared, input, &format, &closing));
+                if prepared.orders.settings.strict.value && !closing.findings.is_empty() && exit == Exit::Done {
+                    exit = Exit::Found;
+                }
+            }
+            Err(error) => {
+                eprintln!("oneside: {}: {error}", input.name);
+                exit = Exit::Partly;
+            }
+        }
+    }
+    exit
+}
+
+fn describe(prepared: &Prepared, input: &Input, format: &Format, closing: &Closing) -> String {
+    let seconds = |samples: u64| samples as f64 / f64::from(closing.rate_hz);
+    let events = match (&prepared.orders.feed, &input.events) {
+        (Some(feed), _) if feed.of(&input.name).is_some() => "in the feed".to_owned(),
+        (None, Some(path)) => path.display().to_string(),
+        _ => "none: the customer is dropped".to_owned(),
+    };
+    let mut out = format!(
+        "  {}, {} channels, {} Hz, {:.1} s; agent's channel: {}\n  events: {events}\n",
+        format.encoding,
+        format.channels,
+        format.rate_hz,
+        seconds(closing.length.0),
+        prepared.orders.settings.agent.value.channel(),
+    );
+    let result = match closing.result {
+        CallResult::Recorded => "would be recorded",
+        CallResult::Quarantined => "would be QUARANTINED, both sides withheld",
+    };
+    out.push_str(&format!(
+        "  {result}: agent {:.1} s kept, customer {:.1} s kept\n",
+        seconds(closing.tally.agent.written),
+        seconds(closing.tally.customer.written)
+    ));
+    for entry in &closing.ledger {
+        if let Some(refusal) = entry.effect.refusal {
+            out.push_str(&format!("  event at {} s counts for nothing: {refusal:?}\n", entry.at));
+        }
+    }
+    match closing.findings.is_empty() {
+        true => out.push_str("  no findings\n"),
+        false => closing.findings.iter().for_each(|finding| {
+            out.push_str(&format!("  finding {}: {}\n", finding.code(), finding.sentence()));
+        }),
+    }
+    out
+}

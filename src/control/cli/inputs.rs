@@ -1,0 +1,94 @@
+//! From INPUT arguments and flags to orders: what `batch` and `check` do before anything is written.
+
+use std::collections::HashSet;
+use std::io::stdin;
+use std::path::PathBuf;
+
+use super::flags::{Knobs, Reading, Writing};
+use crate::config::{Names, Settings, read_key, read_token_list};
+use crate::run::Orders;
+use crate::run::naming::Namer;
+use crate::source::{ColumnMap, Feed, Gathered, Wanted, gather};
+
+/// A message for people: the command cannot be used as it stands.
+pub struct Refused(pub String);
+
+impl<E: std::error::Error> From<E> for Refused {
+    fn from(error: E) -> Refused {
+        Refused(error.to_string())
+    }
+}
+
+/// What a batch over these inputs would be.
+pub struct Prepared {
+    /// What every job has in common.
+    pub orders: Orders,
+    /// The inputs.
+    pub gathered: Gathered,
+}
+
+/// Gathers the inputs and makes up the orders. Everything that can be wrong with the command is found here, before
+/// anything is written.
+pub fn prepare(
+    arguments: &[PathBuf],
+    out: PathBuf,
+    knobs: &Knobs,
+    writing: &Writing,
+    reading: &Reading,
+) -> Result<Prepared, Refused> {
+    let settings = knobs.settings(writing, reading)?;
+    let raw = reading.raw_format().map_err(Refused)?;
+    let pair = reading.pair_pattern().map_err(Refused)?;
+    let offset_s = reading.offset.unwrap_or(0.0);
+    if !offset_s.is_finite() || offset_s.abs() > 86_400.0 {
+        return Err(Refused(format!("--offset {offset_s}: an offset lies within a day (86400 s)")));
+    }
+    let wanted = Wanted { arguments, raw: raw.is_some(), pair: pair.as_ref(), offset_s };
+    let gathered = gather(&wanted, &mut stdin().lock())?;
+    if gathered.inputs.is_empty() {
+        return Err(Refused("no recordings were found in what was given; give files, directories or globs".into()));
+    }
+    let feed = feed(reading, &gathered)?;
+    let revoked = match &settings.revoked_tokens.value {
+        Some(path) => read_token_list(path)?,
+        None => HashSet::new(),
+    };
+    let namer = namer(&settings)?;
+    let orders = Orders { out, settings, raw, feed, revoked, namer, dispose: false };
+    Ok(Prepared { orders, gathered })
+}
+
+fn feed(reading: &Reading, gathered: &Gathered) -> Result<Option<Feed>, Refused> {
+    let Some(path) = &reading.events else {
+        return match gathered.orphaned_events.first() {
+            None => Ok(None),
+            Some(orphan) => Err(Refused(format!(
+                "{}: there is no recording beside it that these events could be about; correct its name, or take it away",
+                orphan.display()
+            ))),
+        };
+    };
+    let map: Option<ColumnMap> = match &reading.map {
+        Some(text) => Some(text.parse().map_err(|error| Refused(format!("--map {text}: {error}")))?),
+        None => None,
+    };
+    if map.is_none() && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv")) {
+        return Err(Refused(format!(
+            "{}: a CSV file needs --map to say which column is what, for instance --map call=CallId,at=Time,event=Type",
+            path.display()
+        )));
+    }
+    let feed = Feed::read(path, map.as_ref())?;
+    let names: HashSet<&str> = gathered.inputs.iter().map(|input| input.name.as_str()).collect();
+    match feed.unknown_calls(&names).into_iter().next() {
+        Some(error) => Err(error.into()),
+        None => Ok(Some(feed)),
+    }
+}
+
+fn namer(settings: &Settings) -> Result<Option<Namer>, Refused> {
+    let Names::Hash { key_file } = &settings.names.value else { return Ok(None) };
+    let key = read_key(key_file)?;
+    let namer = Namer::new(&key).map_err(|error| Refused(format!("{}: {error}", key_file.display())))?;
+    Ok(Some(namer))
+}

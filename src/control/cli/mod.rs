@@ -1,0 +1,76 @@
+//! The command line: one file a command. Flags are read as written here and resolved by `config`.
+
+pub mod batch;
+pub mod check;
+pub mod erase;
+pub mod evaluate;
+pub mod flags;
+pub mod inputs;
+pub mod presets;
+pub mod progress;
+pub mod sweep;
+pub mod table;
+pub mod verify;
+
+use clap::{Parser, Subcommand};
+
+use super::exit::Exit;
+
+/// One-sided call recording: keeps the agent's side of a call, and the customer's only under a standing grant made by
+/// an active act.
+#[derive(Debug, Parser)]
+#[command(name = "oneside", version, max_term_width = 110, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done · 1 some inputs failed, or verify found something · 2 the command or configuration cannot be used, \
+nothing was written · 3 --strict and a finding · 4 refused (held, erased before, another oneside is writing) · 5 disk \
+full or failing · 70 a bug · 130 interrupted";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Recordings in, agent-only recordings out.
+    Batch(batch::Args),
+    /// What is in force, where each value comes from, and what an input looks like. Writes nothing.
+    Check(check::Args),
+    /// Re-check what is stored against its manifests and ledgers.
+    Verify(verify::Args),
+    /// Delete a call, or its customer's track, for good; leaves a receipt.
+    Erase(erase::Args),
+    /// Delete calls past their retention; leaves receipts.
+    Sweep(sweep::Args),
+    /// Score a labelled set: the detector, and what is stored.
+    Evaluate(evaluate::Args),
+    /// List the known exports and what each preset assumes.
+    Presets,
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> Exit {
+    match Cli::parse().command {
+        Command::Batch(args) => batch::main(&args),
+        Command::Check(args) => check::main(&args),
+        Command::Verify(args) => verify::main(&args),
+        Command::Erase(args) => erase::main(&args),
+        Command::Sweep(args) => sweep::main(&args),
+        Command::Evaluate(args) => evaluate::main(&args),
+        Command::Presets => presets::main(),
+    }
+}
+
+/// Says on standard error what went wrong, with everything that led to it.
+fn complain(error: &dyn std::error::Error) {
+    eprintln!("oneside: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // Many messages carry their cause already.
+        let text = cause.to_string();
+        if !error.to_string().contains(&text) {
+            eprintln!("  because {text}");
+        }
+        source = cause.source();
+    }
+}

@@ -1,0 +1,141 @@
+//! The batch desk: workers that take inputs from one queue, a stop flag, a summary at the end.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel as channel;
+
+use super::job::{Job, JobError, Orders};
+use crate::archive::{self, ArchiveError};
+use crate::source::Input;
+use crate::store::summary::{CallLine, ErrorLine};
+use crate::store::{Manifest, Summary, lock, remove_abandoned};
+
+/// A batch: orders, and the inputs they are for.
+pub struct Batch {
+    /// What every job has in common.
+    pub orders: Orders,
+    /// The inputs, each with a name of its own.
+    pub inputs: Vec<Input>,
+}
+
+/// Whoever watches a batch run. Called from the workers' threads.
+pub trait Watch: Sync {
+    /// Sample frames of this input were taken in.
+    fn advanced(&self, input: usize, frames: u64);
+
+    /// This input is finished with.
+    fn finished(&self, input: usize, result: &Result<Job, JobError>);
+}
+
+/// What a batch came to.
+pub struct Outcome {
+    /// What became of each input, by its place in the batch; inputs that were not begun are missing.
+    pub results: BTreeMap<usize, Result<Job, JobError>>,
+    /// The summary as it stands in `batch.json`.
+    pub summary: Summary,
+    /// It was interrupted.
+    pub interrupted: bool,
+}
+
+/// Runs a batch: first tidies up after runs that were killed, then does the inputs, then writes the summary. An error
+/// here means that nothing was begun or that the summary could not be written; errors of single inputs are among the
+/// results.
+pub fn run(batch: &Batch, stop: &AtomicBool, watch: &dyn Watch) -> Result<Outcome, ArchiveError> {
+    let dir = &batch.orders.out;
+    let _held = lock(dir)?;
+    remove_abandoned(dir)?;
+    archive::finish_pending(dir)?;
+    Summary::remove(dir)?;
+    let results = work(batch, stop, watch);
+    let interrupted =
+        results.len() < batch.inputs.len() || results.values().any(|result| matches!(result, Err(JobError::Stopped)));
+    let summary = summarise(batch, &results);
+    summary.write(dir)?;
+    let summary = Summary::read(dir)?.unwrap_or(summary);
+    Ok(Outcome { results, summary, interrupted })
+}
+
+fn work(batch: &Batch, stop: &AtomicBool, watch: &dyn Watch) -> BTreeMap<usize, Result<Job, JobError>> {
+    let (orders, queue) = channel::bounded(batch.inputs.len());
+    for number in 0..batch.inputs.len() {
+        let _ = orders.send(number); // there is room for all
+    }
+    drop(orders);
+    let (done, results) = channel::unbounded();
+    let workers = batch.orders.settings.jobs.value.min(batch.inputs.len()).max(1);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            let (queue, done) = (queue.clone(), done.clone());
+            scope.spawn(move || {
+                for number in queue {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let result = guarded(batch, number, stop, watch);
+                    watch.finished(number, &result);
+                    let _ = done.send((number, result)); // the receiver outlives the scope
+                }
+            });
+        }
+    });
+    drop(done);
+    results.into_iter().collect()
+}
+
+/// One input; a panic in it is caught, its files aside are gone with it, and the others go on.
+fn guarded(batch: &Batch, number: usize, stop: &AtomicBool, watch: &dyn Watch) -> Result<Job, JobError> {
+    let advance = |frames| watch.advanced(number, frames);
+    let job = AssertUnwindSafe(|| batch.orders.carry_out(&batch.inputs[number], stop, &advance));
+    catch_unwind(job).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Err(JobError::Panic(text.unwrap_or("no message").to_owned()))
+    })
+}
+
+fn summarise(batch: &Batch, results: &BTreeMap<usize, Result<Job, JobError>>) -> Summary {
+    let mut calls = Vec::new();
+    let mut errors = Vec::new();
+    for (number, result) in results {
+        let input = &batch.inputs[*number];
+        match result {
+            Ok(Job::Done(manifest) | Job::Unchanged(manifest)) => calls.push(line(manifest)),
+            Ok(Job::Erased { .. }) | Err(JobError::Stopped) => {}
+            Err(error) => {
+                errors.push(ErrorLine { input: batch.orders.told_name(input), cause: batch.orders.told(error, input) })
+            }
+        }
+    }
+    Summary::new(calls, errors)
+}
+
+fn line(manifest: &Manifest) -> CallLine {
+    CallLine {
+        name: manifest.call.clone(),
+        result: manifest.result,
+        manifest: manifest.seal.clone(),
+        findings: manifest.findings.iter().map(|finding| finding.code.clone()).collect(),
+        customer_stored: manifest.customer.stored,
+        input_remains: manifest.disposed.is_none(),
+    }
+}
+
+impl Orders {
+    /// An input's name as it may be told in a file: hashed where names are.
+    fn told_name(&self, input: &Input) -> String {
+        self.stored_name(input)
+    }
+
+    /// An error as it may be told in a file: without the input's path where names are hashed.
+    fn told(&self, error: &JobError, input: &Input) -> String {
+        let mut text = error.to_string();
+        if self.namer.is_some() {
+            for path in input.sound.paths() {
+                text = text.replace(&path.display().to_string(), "input");
+            }
+            text = text.replace(&input.name, "call");
+        }
+        text
+    }
+}

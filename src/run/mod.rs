@@ -1,0 +1,16 @@
+//! Drives calls: from a recording through the state machine into the store, one call a thread.
+//!
+//! * [`drive`]: one recording through one call, into any outlet.
+//! * [`job`]: one input of a batch: skip, drive, store, dispose.
+//! * [`desk`]: the whole batch: workers, the stop flag, what is told to whoever watches.
+//! * [`rating`]: a labelled set through calls without a store, scored.
+
+pub mod desk;
+pub mod drive;
+pub mod job;
+pub mod naming;
+pub mod rating;
+
+pub use desk::{Batch, Outcome, Watch, run};
+pub use drive::{Drive, DriveError};
+pub use job::{Job, JobError, Orders};

@@ -1,0 +1,39 @@
+//! Where calls come from: recordings in files, the events that belong to them, and what is known about who is who.
+//!
+//! Files are opened for reading only. What comes from outside is taken apart in [`wire`], which is pure and fuzzed.
+//!
+//! * [`inputs`]: INPUT arguments → named calls.
+//! * [`files`]: one way to read WAV in all its kinds, raw sound, FLAC, MP3, Ogg; [`Recording`].
+//! * [`presets`]: what known exports mean by left and right; nothing is guessed.
+//! * [`events`]: what was said about a call's recording, by file.
+//! * [`identity`]: whether an input is still the one that was processed.
+//!
+//! Requirements: ING-01 … ING-08.
+
+pub mod error;
+pub mod events;
+pub mod files;
+pub mod identity;
+pub mod inputs;
+pub mod presets;
+pub mod raw;
+pub mod table;
+pub mod wire;
+
+mod compressed;
+mod names;
+mod opus;
+mod pair;
+mod pairing;
+mod pcm;
+mod walk;
+
+pub use error::SourceError;
+pub use events::{CallEvents, Declared, EventsError, Feed, read_beside};
+pub use files::{Format, Recording, open, open_file};
+pub use identity::{Coverage, Identity};
+pub use inputs::{Gathered, Input, InputError, Sound, Wanted, gather};
+pub use pairing::PairPattern;
+pub use presets::{AgentSide, Direction, Preset};
+pub use raw::RawFormat;
+pub use table::ColumnMap;

@@ -1,0 +1,11 @@
+//! Parsers of what comes from outside: pure, over bytes, fuzzed. They open nothing and never panic.
+
+pub mod chunk;
+pub mod clock;
+pub mod events;
+pub mod fmt;
+pub mod sample;
+pub mod wav;
+
+#[cfg(test)]
+pub(in crate::source) mod wav_tests;

@@ -1,0 +1,7 @@
+//! Silence has no variant.
+use oneside::consent::Act;
+
+fn main() {
+    let _ = Act::Silence;
+    let _ = Act::Implied;
+}

@@ -1,0 +1,146 @@
+//! Zero allocations and frees per frame, held by an allocator of our own that counts.
+
+#![allow(unsafe_code)] // an allocator cannot be written without
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use oneside::audio::{FRAMES_PER_SECOND, MediaTime, Span, Stereo};
+use oneside::bleed::Reference;
+use oneside::call::{Call, Opening, Outlet};
+use oneside::consent::{Act, Cleared, Decision, Event, Notice, PartyId, Stamped, Terms, Track};
+use oneside::voice::{Bank, Mode, Speech};
+
+struct Counting;
+
+thread_local! {
+    static CALLS: Cell<u64> = const { Cell::new(0) };
+}
+
+fn count() {
+    // A thread that ends may free after its locals are gone; that is not ours to count.
+    let _ = CALLS.try_with(|calls| calls.set(calls.get() + 1));
+}
+
+// SAFETY: every call is handed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count();
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: the caller keeps the contract of `realloc`.
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Counts what is written, keeps nothing.
+#[derive(Default)]
+struct Sink {
+    agent: u64,
+    customer: u64,
+}
+
+impl Outlet for Sink {
+    fn write(&mut self, sound: Cleared<'_>) {
+        match sound.track() {
+            Track::Agent => self.agent += sound.samples().len() as u64,
+            Track::Customer => self.customer += sound.samples().len() as u64,
+        }
+    }
+
+    fn erase_customer(&mut self, _span: Span) {}
+}
+
+/// Speech-like sound: a buzz that comes and goes.
+fn voice(seed: u32, rate_hz: u32, seconds: u32) -> Vec<i16> {
+    let mut noise = seed;
+    (0..rate_hz * seconds)
+        .map(|i| {
+            noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let t = f64::from(i) / f64::from(rate_hz);
+            let talking = ((t + f64::from(seed)) * 0.7).sin() > 0.0;
+            let buzz: f64 = (1..12)
+                .map(|k| {
+                    (t * (90.0 + 37.0 * f64::from(seed)) * f64::from(k) * std::f64::consts::TAU).sin() / f64::from(k)
+                })
+                .sum();
+            let hiss = f64::from((noise >> 24) as i8) / 20.0;
+            (if talking { buzz * 3_000.0 } else { 0.0 } + hiss) as i16
+        })
+        .collect()
+}
+
+fn opening(rate_hz: u32) -> Opening {
+    Opening {
+        name: "hot".into(),
+        rate_hz,
+        reference: Reference::Both,
+        terms: Terms::default(),
+        foreclosed: Vec::new(),
+        findings: Vec::new(),
+        lead_in_ms: 150,
+        tail_ms: 250,
+    }
+}
+
+fn frames_allocate_nothing(rate_hz: u32) {
+    let (agent, customer) = (voice(1, rate_hz, 20), voice(3, rate_hz, 20));
+    let mut call = Call::open(opening(rate_hz));
+    let notice = Notice { notice: "std".into(), version: "1".into(), language: None };
+    call.event(Stamped::new(0, None, Event::Told { party: None, notice }, rate_hz));
+    let yes = Decision {
+        party: PartyId::default(),
+        act: Act::Dtmf { digit: '1' },
+        purposes: vec!["training".into()],
+        basis: None,
+    };
+    call.event(Stamped::new(0, None, Event::Granted(yes), rate_hz));
+    let mut bank = Bank::new(1, rate_hz, Mode::default());
+    let mut sink = Sink::default();
+    let frame = (u64::from(rate_hz) / FRAMES_PER_SECOND) as usize;
+    let mut calls = 0;
+    for (number, (agent, customer)) in agent.chunks_exact(frame).zip(customer.chunks_exact(frame)).enumerate() {
+        let before = CALLS.get();
+        let sound = Stereo::new(MediaTime((number * frame) as u64), agent, customer);
+        let heard = call.listen(&sound);
+        let mut speech = [Speech::default()];
+        bank.decide(&[heard.samples()], &mut speech);
+        call.settle(&sound, speech[0], &mut sink);
+        // The first frame takes the events in; events may allocate.
+        if number > 0 {
+            calls += CALLS.get() - before;
+        }
+    }
+    assert!(sink.agent > 0 && sink.customer > 0, "sound passed on both sides: {} and {}", sink.agent, sink.customer);
+    assert_eq!(calls, 0, "calls of the allocator while {rate_hz} Hz frames passed");
+}
+
+#[test]
+fn a_frame_allocates_and_frees_nothing() {
+    frames_allocate_nothing(8_000);
+}
+
+#[test]
+fn a_frame_that_is_converted_for_the_detector_allocates_and_frees_nothing() {
+    frames_allocate_nothing(48_000);
+}
+
+#[test]
+fn the_allocator_counts() {
+    let before = CALLS.get();
+    drop(std::hint::black_box(Box::new(7)));
+    assert_eq!(CALLS.get() - before, 2);
+}

@@ -1,0 +1,6 @@
+//! Black-box tests of the library and the command, one file a subject.
+
+mod compile_fail;
+mod door_oracle;
+mod door_rules;
+mod evaluate;
