@@ -180,7 +180,7 @@ impl Check<'_> {
                     };
                     sounding.insert(kind, heard.sounding);
                     self.report.files += 1;
-                    self.report.bytes += output.bytes;
+                    self.report.bytes = self.report.bytes.saturating_add(output.bytes);
                     (self.progress)(&path, output.bytes);
                 }
                 (None, false) | (Some(_), false) => {}
