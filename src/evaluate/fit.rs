@@ -15,6 +15,9 @@ const ROWS: usize = 8;
 /// Shortest FFT of the cross-correlation; shorter ones spend their time on overhead.
 const FFT_MIN: usize = 4_096;
 
+/// A correlation weaker than this is rounding noise of the FFT, and a lag taken from it would be arbitrary.
+const STRENGTH_MIN: f64 = 1e-12;
+
 /// How one signal lies against another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lag {
@@ -44,7 +47,7 @@ pub struct Fit {
 
 /// The lag in `lowest..=highest` (samples) that maximises `|Σ second[t + lag] · first[t]|`; the lowest of equals.
 ///
-/// What lies outside a signal counts as zero. With a silent signal the lag is `lowest`, its strength 0.
+/// What lies outside a signal counts as zero. If the signals never meet, the lag is `lowest` and its strength 0.
 pub fn best_lag(first: &[f64], second: &[f64], lowest: i64, highest: i64) -> Lag {
     let span = usize::try_from(highest.saturating_sub(lowest)).unwrap_or(0);
     let correlation = correlate(first, second, lowest, span);
@@ -55,6 +58,9 @@ pub fn best_lag(first: &[f64], second: &[f64], lowest: i64, highest: i64) -> Lag
         }
     }
     let strength = best.1 / (energy(first) * energy(second) + 1e-30).sqrt();
+    if strength < STRENGTH_MIN {
+        return Lag { samples: lowest, strength: 0.0 };
+    }
     Lag { samples: lowest + best.0 as i64, strength }
 }
 
@@ -293,6 +299,8 @@ mod tests {
     fn silence_lags_by_the_lowest_lag_with_no_strength() {
         assert_eq!(best_lag(&[0.0; 100], &[1.0; 100], -5, 5), Lag { samples: -5, strength: 0.0 });
         assert_eq!(best_lag(&[], &[], 3, 1), Lag { samples: 3, strength: 0.0 });
+        let (early, late) = ([noise(7, 400), vec![0.0; 400]].concat(), [vec![0.0; 400], noise(8, 400)].concat());
+        assert_eq!(best_lag(&late, &early, 0, 300), Lag { samples: 0, strength: 0.0 });
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use super::fit::{Source, best_lag, energy, fit, half_rate};
 use super::grid::{FRAMES_PER_SECOND, HOP_S, Label, count, mask, median, of_class, percentile, runs, spread};
+use crate::audio::{RATE_MAX_HZ, RATE_MIN_HZ};
 
 /// How far the output may lag the agent, seconds.
 const LAG_MAX_S: f64 = 1.0;
@@ -87,7 +88,7 @@ pub const COLUMNS: [&str; 11] = [
     "onset90_ms",
 ];
 
-/// The figures of one call. A call without a single whole frame has none.
+/// The figures of one call. A call without a single whole frame has none, nor one at a rate outside 8–48 kHz.
 pub fn score(call: &Call<'_>) -> Figures {
     let mut figures = Figures::unmeasured();
     let Some(scene) = Scene::lay(call) else { return figures };
@@ -218,9 +219,12 @@ struct Scene {
 
 impl Scene {
     fn lay(call: &Call<'_>) -> Option<Scene> {
+        if !(RATE_MIN_HZ..=RATE_MAX_HZ).contains(&call.rate_hz) {
+            return None;
+        }
         let hop = (call.rate_hz / FRAMES_PER_SECOND) as usize;
         let length = call.agent.map_or(call.customer.len(), |agent| agent.len().min(call.customer.len()));
-        let frames = length.checked_div(hop).filter(|&frames| frames > 0)?;
+        let frames = Some(length / hop).filter(|&frames| frames > 0)?;
         let samples = frames * hop;
         let agent = call.agent.map_or_else(|| vec![0.0; samples], |agent| full_scale_one(&agent[..samples]));
         let customer = full_scale_one(&call.customer[..samples]);

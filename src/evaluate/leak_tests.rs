@@ -141,7 +141,9 @@ fn odd_input_is_scored_without_a_panic() {
     let sound = voice(6, 1_000, 900);
     let nothing = score(&call(&sound, Some(&[]), &sound, RATE_HZ));
     assert!(nothing.values().iter().all(|value| value.is_nan()));
-    assert!(score(&call(&sound, None, &sound, 50)).lag_ms.is_nan());
+    for rate_hz in [0, 50, 96_000, u32::MAX] {
+        assert!(score(&call(&sound, None, &sound, rate_hz)).lag_ms.is_nan());
+    }
     assert_eq!(score(&call(&[], Some(&sound), &sound, RATE_HZ)).lag_ms, 0.0);
     assert_eq!(score(&call(&[7], None, &sound, 11_025)).lag_ms, 0.0);
 }

@@ -10,7 +10,7 @@ use crate::audio::{FRAMES_PER_SECOND, frame_end};
 use crate::call::{Outlet, Span};
 use crate::config::{LEAD_IN_MS, TAIL_MS};
 use crate::consent::{Cleared, Terms, Track};
-use crate::evaluate::{Interval, Item, Outcome, Sound};
+use crate::evaluate::{Interval, Item, Kind, Outcome, Sound};
 use crate::source::{Recording, SourceError, open_file};
 use crate::split::{AgentChannel, ChannelMap, Finding};
 use crate::voice::{Bank, Mode, Speech};
@@ -37,12 +37,16 @@ impl Rating {
 
     /// Runs one item, whose decoded sound is `sound`.
     pub fn run(&self, item: &Item, sound: &Sound) -> Result<Outcome, String> {
-        let voiced = self.voiced(&sound.channel(item.channel)?, sound.rate_hz);
+        // Echo items have no labels of the near end to hold a detector against.
+        let voiced = match item.kind {
+            Kind::Echo { .. } => None,
+            _ => Some(self.voiced(&sound.channel(item.channel)?, sound.rate_hz)),
+        };
         let stored = match sound.channels {
             1 => None,
             _ => Some(self.stored(item, sound)?),
         };
-        Ok(Outcome { voiced: Some(voiced), stored })
+        Ok(Outcome { voiced, stored })
     }
 
     /// Where the detector alone hears speech, seconds.

@@ -1,4 +1,4 @@
-//! Compressed recordings: FLAC, MP3, Ogg Vorbis through symphonia, Ogg Opus through opus-decoder (ING-08).
+//! Compressed recordings: FLAC, MP3, Ogg Vorbis through symphonia, Ogg Opus through opus-pure (ING-08).
 //!
 //! A damaged file must not shift the time line, because consent counts by it: damage with sound behind it is an error
 //! that names the place, and so is a missing stretch. Only a cut tail is a finding: what is there is processed.
@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder};
 use symphonia::core::errors::Error;
-use symphonia::core::formats::{FormatReader, Track, TrackType};
+use symphonia::core::formats::{FormatReader, TrackType};
 use symphonia::core::io::MediaSourceStream;
 use symphonia::core::packet::Packet;
 use zeroize::Zeroizing;
 
 use super::error::SourceError;
 use super::files::{Format, Recording};
+use super::mp3::FrameChain;
 use super::opus::OpusVoice;
 use super::wire::fmt::Layout;
 use super::wire::sample::Encoding;
@@ -44,6 +45,8 @@ pub struct Compressed {
     /// Where the next packet has to begin, in the track's ticks.
     next_tick: Option<i64>,
     tick_hz: u32,
+    /// Of an MP3, whose packets carry no time of their own.
+    chain: Option<FrameChain>,
     promised: Option<u64>,
     ended: bool,
     findings: Vec<Finding>,
@@ -71,9 +74,10 @@ impl Compressed {
         })?;
         let params = track.codec_params.as_ref().and_then(|params| params.audio());
         let params = params.ok_or_else(|| refused("its sound has no description; convert it to WAV".into()))?;
-        let (decoder, layout, name) = decoder_of(track, params).map_err(refused)?;
+        let (decoder, layout, name) = decoder_of(params).map_err(refused)?;
         let tick_hz = params.sample_rate.unwrap_or(layout.rate_hz);
-        let promised = track.num_frames.map(|ticks| to_frames(ticks, tick_hz, layout.rate_hz));
+        let delay = if let Decoder::Opus(voice) = &decoder { voice.delay() } else { 0 };
+        let promised = track.num_frames.map(|ticks| to_frames(ticks, tick_hz, layout.rate_hz).saturating_sub(delay));
         let guess = size.saturating_mul(if name == "MP3" { MP3_FRAMES_PER_BYTE } else { FRAMES_PER_BYTE });
         let format = Format {
             rate_hz: layout.rate_hz,
@@ -82,7 +86,10 @@ impl Compressed {
             frames_at_most: promised.unwrap_or(guess),
             encoding: name.into(),
         };
+        let chain = if name == "MP3" { Some(FrameChain::open(path)) } else { None };
+        let chain = chain.transpose().map_err(|source| SourceError::Io { path: path.into(), source })?;
         Ok(Compressed {
+            chain,
             path: path.into(),
             format,
             track: track.id,
@@ -203,6 +210,7 @@ impl Compressed {
             return;
         }
         self.pcm.clear();
+        self.given = 0;
         match self.promised {
             Some(promised) if promised > self.decoded => {
                 self.findings.push(Finding::Truncated { promised, found: self.decoded });
@@ -248,7 +256,7 @@ fn to_frames(ticks: u64, tick_hz: u32, rate_hz: u32) -> u64 {
 }
 
 /// The decoder of a track, what comes out of it, and its name. The error is a sentence with a remedy.
-fn decoder_of(track: &Track, params: &AudioCodecParameters) -> Result<(Decoder, Layout, &'static str), String> {
+fn decoder_of(params: &AudioCodecParameters) -> Result<(Decoder, Layout, &'static str), String> {
     let name = match params.codec {
         CODEC_ID_FLAC => "FLAC",
         CODEC_ID_MP3 => "MP3",
@@ -257,7 +265,7 @@ fn decoder_of(track: &Track, params: &AudioCodecParameters) -> Result<(Decoder, 
         _ => return Err("its codec is none that is read (FLAC, MP3, Vorbis, Opus); convert it to WAV".into()),
     };
     if params.codec == CODEC_ID_OPUS {
-        let voice = OpusVoice::new(params.extra_data.as_deref().unwrap_or_default(), track.delay.unwrap_or(0))?;
+        let voice = OpusVoice::new(params.extra_data.as_deref().unwrap_or_default())?;
         let layout = Layout::new(Encoding::S16, voice.rate_hz(), voice.channels())?;
         return Ok((Decoder::Opus(Box::new(voice)), layout, name));
     }

@@ -21,12 +21,24 @@ pub mod table;
 pub mod wire;
 
 mod compressed;
+mod mp3;
 mod names;
 mod opus;
 mod pair;
 mod pairing;
 mod pcm;
 mod walk;
+
+#[cfg(test)]
+mod events_tests;
+#[cfg(test)]
+mod files_tests;
+#[cfg(test)]
+mod inputs_tests;
+#[cfg(test)]
+mod presets_tests;
+#[cfg(test)]
+mod testing;
 
 pub use error::SourceError;
 pub use events::{CallEvents, Declared, EventsError, Feed, read_beside};

@@ -89,7 +89,7 @@ fn lookalikes(input: &Input, inputs: &[Input], outputs: &HashMap<String, usize>)
     let name = input.name.to_lowercase();
     let base = LOOKALIKES.iter().find_map(|ending| name.strip_suffix(ending));
     match base.and_then(|base| outputs.get(&format!("{base}.json"))) {
-        Some(other) => Err(clash(&inputs[*other], input, "")),
+        Some(other) => Err(clash(&inputs[*other], input, ".*")),
         None => Ok(()),
     }
 }

@@ -1,8 +1,8 @@
 //! The scorers against the reference scorers in Python, number by number, over a labelled set.
 //!
 //! Needs `data/` and `score/` of the shared folder (`../shared`, or where `ONESIDE_SHARED` says), python3 with numpy,
-//! and `flac`; without them it says so and passes. Optimised builds score every item, others every twelfth: the
-//! least-squares fits are slow without optimisation. `ONESIDE_ROUNDS=8` tries every kind of output on every item.
+//! and `flac`; without them it says so and passes. Release builds score every item (about a minute, most of it the
+//! reference's), others every twelfth. `ONESIDE_ROUNDS=8` tries every kind of output on every item.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -17,7 +17,10 @@ use crate::consent::event::FIELD_BYTES_MAX;
 use crate::consent::{Act, Basis, Decision, Event, Notice, PartyId, Refusal, TokenState};
 use crate::split::AgentChannel;
 
-/// Every key that a line may have. The schema beside this file names the same.
+/// The JSON Schema of a line, for those who write them.
+pub const SCHEMA: &str = include_str!("../events.schema.json");
+
+/// Every key that a line may have; [`SCHEMA`] names the same.
 pub const KEYS: [&str; 21] = [
     "call",
     "at",
@@ -111,7 +114,7 @@ pub fn parse_line(line: &[u8]) -> Result<Said, Fault> {
     let fields: Fields = serde_json::from_slice(line).map_err(|error| {
         let text = error.to_string();
         let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what).to_owned();
-        Fault { key: None, column: Some(error.column()), what }
+        Fault { key: None, column: Some(error.column().max(1)), what }
     })?;
     fields.said().map_err(|mut fault| {
         fault.column = fault.key.and_then(|key| column_of(line, key));

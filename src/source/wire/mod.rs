@@ -8,4 +8,6 @@ pub mod sample;
 pub mod wav;
 
 #[cfg(test)]
+mod events_tests;
+#[cfg(test)]
 pub(in crate::source) mod wav_tests;
