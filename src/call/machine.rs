@@ -7,7 +7,7 @@ use super::{Closing, Opening, Outlet, Tally, Trace};
 use crate::audio::level::{self, ACTIVE};
 use crate::audio::{Agent, Customer, FRAMES_PER_SECOND, Frame, Levels, MediaTime, Span, Stereo};
 use crate::bleed::Ear;
-use crate::consent::{Authority, Dropped, Gate, Ledger, Outcome, Stamped};
+use crate::consent::{Authority, Dropped, Event, Gate, Ledger, Outcome, Stamped};
 use crate::split::{Doubt, Finding, Remedy};
 use crate::voice::Speech;
 use crate::voice::hangover::{self, Hangover, Word};
@@ -122,7 +122,8 @@ impl Call {
             self.release(out);
         }
         while let Some(stamped) = self.pending.pop_front() {
-            self.beyond_end += u64::from(stamped.at > self.now);
+            let spoken = !matches!(stamped.event, Event::Expired { .. });
+            self.beyond_end += u64::from(stamped.at > self.now && spoken);
             self.take(&stamped, out);
         }
         self.findings.extend(self.doubt.findings());

@@ -16,7 +16,7 @@ use super::table::{self, ColumnMap};
 use super::wire::clock::{At, Start};
 use super::wire::events::{Fault, Happened, Opened, Said, parse_line};
 use crate::consent::event::EVENTS_PER_CALL_MAX;
-use crate::consent::{Act, Event, Stamped, TokenState};
+use crate::consent::{Act, Decision, Event, Stamped, TokenState};
 use crate::split::AgentChannel;
 
 /// Longest line of an events file, bytes.
@@ -110,12 +110,14 @@ impl CallEvents {
         for placed in &self.happened {
             let mut event = placed.event.clone();
             let expiry = self.check_token(&mut event, placed, revoked);
-            let party = match &event {
-                Event::Granted(decision) => decision.party.clone(),
-                _ => Default::default(),
+            let expired = match &event {
+                Event::Granted(Decision { party, act: Act::Token { token, .. }, .. }) => {
+                    expiry.map(|nanos| (nanos, Event::Expired { party: party.clone(), token: token.clone() }))
+                }
+                _ => None,
             };
             stamped.push(self.stamped(placed.nanos, event, rate_hz));
-            stamped.extend(expiry.map(|nanos| self.stamped(nanos, Event::Expired { party }, rate_hz)));
+            stamped.extend(expired.map(|(nanos, event)| self.stamped(nanos, event, rate_hz)));
         }
         stamped.sort_by_key(Stamped::order);
         stamped

@@ -104,7 +104,7 @@ fn a_token_that_runs_out_in_the_call_brings_its_own_end() {
     let line = with_token(r#","expires":"2026-03-01T08:00:30Z""#, "10");
     let list = stamped(&format!("{START}\n{line}"));
     assert_eq!(states(&list), [(80_000, Some(TokenState::Valid)), (240_000, None)]);
-    assert_eq!(list[1].event, Event::Expired { party: PartyId("p2".into()) });
+    assert_eq!(list[1].event, Event::Expired { party: PartyId("p2".into()), token: "t1".into() });
 }
 
 #[test]
