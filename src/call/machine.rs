@@ -115,6 +115,7 @@ impl Call {
 
     /// Closes the call: what waits is decided, what was stamped behind the end takes effect, the account is made up.
     pub fn close(mut self, out: &mut impl Outlet) -> Closing {
+        self.ear.end();
         while !self.speech.is_empty() {
             self.guard_speaks();
         }
