@@ -138,7 +138,7 @@ fn eventful() -> Scene {
             (30.0, granted(wife, spoken)),
             (42.0, Event::HungUp),
         ],
-        findings: vec![Finding::AgentClipped { per_million: 120 }, Finding::EventsRejected { count: 1 }],
+        findings: vec![Finding::AgentClipped { per_thousand: 12 }, Finding::EventsRejected { count: 1 }],
         ..Scene::default()
     }
 }
