@@ -179,8 +179,13 @@ pub struct Feed {
 impl Feed {
     /// Reads a file for all calls: JSON Lines, or a table (CSV) if `map` says what its columns mean.
     pub fn read(path: &Path, map: Option<&ColumnMap>) -> Result<Feed, EventsError> {
+        Feed::parse(open(path)?, path, map)
+    }
+
+    /// Reads the same from anywhere; `path` is what errors name.
+    pub fn parse(input: impl BufRead, path: &Path, map: Option<&ColumnMap>) -> Result<Feed, EventsError> {
         let mut drafts = Drafts::default();
-        each_said(path, map, |line, said| drafts.take(line, said, None))?;
+        each_said(input, path, map, |line, said| drafts.take(line, said, None))?;
         let mut calls = BTreeMap::new();
         for (call, draft) in drafts.0 {
             let first = draft.first_line;
@@ -210,8 +215,13 @@ impl Feed {
 
 /// Reads the events file of one call. A line may leave `call` out; if it names one, it must be `name` or its last part.
 pub fn read_beside(path: &Path, name: &str) -> Result<CallEvents, EventsError> {
+    parse_beside(open(path)?, path, name)
+}
+
+/// Reads the same from anywhere; `path` is what errors name.
+pub fn parse_beside(input: impl BufRead, path: &Path, name: &str) -> Result<CallEvents, EventsError> {
     let mut drafts = Drafts::default();
-    each_said(path, None, |line, said| drafts.take(line, said, Some(name)))?;
+    each_said(input, path, None, |line, said| drafts.take(line, said, Some(name)))?;
     match drafts.0.into_values().next() {
         Some(draft) => draft.settle("the call's events file").map_err(|(line, fault)| at_line(path, line, fault)),
         None => Ok(CallEvents::default()),
@@ -222,12 +232,7 @@ fn at_line(path: &Path, line: u64, fault: Fault) -> EventsError {
     EventsError::Line { path: path.into(), line, column: fault.column, what: fault.what }
 }
 
-/// Reads a file line by line (or row by row) and hands on what each says.
-fn each_said(
-    path: &Path,
-    map: Option<&ColumnMap>,
-    mut take: impl FnMut(u64, Said) -> Result<(), Fault>,
-) -> Result<(), EventsError> {
+fn open(path: &Path) -> Result<impl BufRead, EventsError> {
     let failed = |source| EventsError::Io { path: path.into(), source };
     let meta = std::fs::metadata(path).map_err(failed)?;
     if !meta.is_file() {
@@ -236,7 +241,17 @@ fn each_said(
     if meta.len() > FILE_BYTES_MAX {
         return Err(EventsError::TooLarge { path: path.into() });
     }
-    let mut input = BufReader::new(File::open(path).map_err(failed)?.take(FILE_BYTES_MAX));
+    Ok(BufReader::new(File::open(path).map_err(failed)?.take(FILE_BYTES_MAX)))
+}
+
+/// Reads line by line (or row by row) and hands on what each says.
+fn each_said(
+    mut input: impl BufRead,
+    path: &Path,
+    map: Option<&ColumnMap>,
+    mut take: impl FnMut(u64, Said) -> Result<(), Fault>,
+) -> Result<(), EventsError> {
+    let failed = |source| EventsError::Io { path: path.into(), source };
     if let Some(map) = map {
         return table::each_row(input, map, |line, said| said.and_then(|said| take(line, said)))
             .map_err(|(line, fault)| at_line(path, line, fault));

@@ -124,13 +124,18 @@ impl Manifest {
     pub fn read(place: &Place) -> Result<Manifest, StoreError> {
         let file = place.manifest();
         let text = read_record(&file)?;
-        let checked = sealed::check_seal(&text).and_then(|_| sealed::parse(&text));
-        let manifest: Manifest = checked.map_err(|why| StoreError::Record { file: file.clone(), why })?;
+        let manifest = Manifest::parse(&text).map_err(|why| StoreError::Record { file: file.clone(), why })?;
         if manifest.format != FORMAT || manifest.call != place.name() {
             let why = format!("it is the {} of call `{}`", manifest.format, manifest.call);
             return Err(StoreError::Record { file, why });
         }
         Ok(manifest)
+    }
+
+    /// Reads a manifest's text; its seal must be whole. The error says what is wrong.
+    pub fn parse(text: &str) -> Result<Manifest, String> {
+        sealed::check_seal(text)?;
+        sealed::parse(text)
     }
 
     /// Seals the manifest and puts it in its place, durably. Returns the seal.

@@ -126,8 +126,13 @@ impl Summary {
             return Ok(None);
         }
         let text = read_record(&file)?;
-        let checked = sealed::check_seal(&text).and_then(|_| sealed::parse(&text));
-        checked.map(Some).map_err(|why| StoreError::Record { file, why })
+        Summary::parse(&text).map(Some).map_err(|why| StoreError::Record { file, why })
+    }
+
+    /// Reads a summary's text; its seal must be whole. The error says what is wrong.
+    pub fn parse(text: &str) -> Result<Summary, String> {
+        sealed::check_seal(text)?;
+        sealed::parse(text)
     }
 }
 
