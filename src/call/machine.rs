@@ -125,7 +125,7 @@ impl Call {
         while let Some(stamped) = self.pending.pop_front() {
             let spoken = !matches!(stamped.event, Event::Expired { .. });
             self.beyond_end += u64::from(stamped.at > self.now && spoken);
-            self.take(&stamped, out);
+            self.take(stamped, self.now, out);
         }
         self.findings.extend(self.doubt.findings());
         self.note_events();
@@ -157,7 +157,7 @@ impl Call {
             let until = stamped.at.max(from);
             self.settle_piece(frame.part(Span::new(from, until)), doubtful, out);
             from = until;
-            self.take(&stamped, out);
+            self.take(stamped, from, out);
         }
         self.settle_piece(frame.part(Span::new(from, span.until)), doubtful, out);
     }
@@ -180,8 +180,11 @@ impl Call {
         }
     }
 
-    fn take(&mut self, stamped: &Stamped, out: &mut impl Outlet) {
-        let effect = self.gate.apply(stamped);
+    /// An event takes effect at its place, or at `position` if that lies behind: what was written since is then part
+    /// of what it ends.
+    fn take(&mut self, mut stamped: Stamped, position: MediaTime, out: &mut impl Outlet) {
+        stamped.at = stamped.at.max(position);
+        let effect = self.gate.apply(&stamped);
         for erased in &effect.erased {
             out.erase_customer(erased.span);
             let written = std::mem::take(&mut self.written[erased.kept as usize]);
@@ -191,7 +194,7 @@ impl Call {
         // Room for the stretch that this event may have opened, so that no frame has to make it.
         self.written.resize(self.written.len().max(self.gate.kept_numbers() as usize), 0);
         self.rejected += u64::from(matches!(effect.outcome, Outcome::Rejected(_)));
-        self.ledger.record(stamped, &effect);
+        self.ledger.record(&stamped, &effect);
     }
 
     /// The guard's word on the oldest frame it has not judged yet goes to the hangover.
