@@ -16,7 +16,7 @@ use super::table::{self, ColumnMap};
 use super::wire::clock::{At, Start};
 use super::wire::events::{Fault, Happened, Opened, Said, parse_line};
 use crate::consent::event::EVENTS_PER_CALL_MAX;
-use crate::consent::{Act, Event, Stamped, TokenState};
+use crate::consent::{Act, Decision, Event, Stamped, TokenState};
 use crate::split::AgentChannel;
 
 /// Longest line of an events file, bytes.
@@ -83,7 +83,7 @@ pub struct CallEvents {
 pub struct Declared {
     /// The channel.
     pub channel: AgentChannel,
-    /// The file that says so.
+    /// Where it says so, without the file's name: that may hold a telephone number.
     pub by: String,
 }
 
@@ -110,12 +110,14 @@ impl CallEvents {
         for placed in &self.happened {
             let mut event = placed.event.clone();
             let expiry = self.check_token(&mut event, placed, revoked);
-            let party = match &event {
-                Event::Granted(decision) => decision.party.clone(),
-                _ => Default::default(),
+            let expired = match &event {
+                Event::Granted(Decision { party, act: Act::Token { token, .. }, .. }) => {
+                    expiry.map(|nanos| (nanos, Event::Expired { party: party.clone(), token: token.clone() }))
+                }
+                _ => None,
             };
             stamped.push(self.stamped(placed.nanos, event, rate_hz));
-            stamped.extend(expiry.map(|nanos| self.stamped(nanos, Event::Expired { party }, rate_hz)));
+            stamped.extend(expired.map(|(nanos, event)| self.stamped(nanos, event, rate_hz)));
         }
         stamped.sort_by_key(Stamped::order);
         stamped
@@ -177,13 +179,17 @@ pub struct Feed {
 impl Feed {
     /// Reads a file for all calls: JSON Lines, or a table (CSV) if `map` says what its columns mean.
     pub fn read(path: &Path, map: Option<&ColumnMap>) -> Result<Feed, EventsError> {
+        Feed::parse(open(path)?, path, map)
+    }
+
+    /// Reads the same from anywhere; `path` is what errors name.
+    pub fn parse(input: impl BufRead, path: &Path, map: Option<&ColumnMap>) -> Result<Feed, EventsError> {
         let mut drafts = Drafts::default();
-        each_said(path, map, |line, said| drafts.take(line, said, None))?;
-        let by = path.display().to_string();
+        each_said(input, path, map, |line, said| drafts.take(line, said, None))?;
         let mut calls = BTreeMap::new();
         for (call, draft) in drafts.0 {
             let first = draft.first_line;
-            let events = draft.settle(&by).map_err(|(line, fault)| at_line(path, line, fault))?;
+            let events = draft.settle("the events file").map_err(|(line, fault)| at_line(path, line, fault))?;
             calls.insert(call, (first, events));
         }
         Ok(Feed { path: path.into(), calls })
@@ -209,10 +215,15 @@ impl Feed {
 
 /// Reads the events file of one call. A line may leave `call` out; if it names one, it must be `name` or its last part.
 pub fn read_beside(path: &Path, name: &str) -> Result<CallEvents, EventsError> {
+    parse_beside(open(path)?, path, name)
+}
+
+/// Reads the same from anywhere; `path` is what errors name.
+pub fn parse_beside(input: impl BufRead, path: &Path, name: &str) -> Result<CallEvents, EventsError> {
     let mut drafts = Drafts::default();
-    each_said(path, None, |line, said| drafts.take(line, said, Some(name)))?;
+    each_said(input, path, None, |line, said| drafts.take(line, said, Some(name)))?;
     match drafts.0.into_values().next() {
-        Some(draft) => draft.settle(&path.display().to_string()).map_err(|(line, fault)| at_line(path, line, fault)),
+        Some(draft) => draft.settle("the call's events file").map_err(|(line, fault)| at_line(path, line, fault)),
         None => Ok(CallEvents::default()),
     }
 }
@@ -221,12 +232,7 @@ fn at_line(path: &Path, line: u64, fault: Fault) -> EventsError {
     EventsError::Line { path: path.into(), line, column: fault.column, what: fault.what }
 }
 
-/// Reads a file line by line (or row by row) and hands on what each says.
-fn each_said(
-    path: &Path,
-    map: Option<&ColumnMap>,
-    mut take: impl FnMut(u64, Said) -> Result<(), Fault>,
-) -> Result<(), EventsError> {
+fn open(path: &Path) -> Result<impl BufRead, EventsError> {
     let failed = |source| EventsError::Io { path: path.into(), source };
     let meta = std::fs::metadata(path).map_err(failed)?;
     if !meta.is_file() {
@@ -235,7 +241,17 @@ fn each_said(
     if meta.len() > FILE_BYTES_MAX {
         return Err(EventsError::TooLarge { path: path.into() });
     }
-    let mut input = BufReader::new(File::open(path).map_err(failed)?.take(FILE_BYTES_MAX));
+    Ok(BufReader::new(File::open(path).map_err(failed)?.take(FILE_BYTES_MAX)))
+}
+
+/// Reads line by line (or row by row) and hands on what each says.
+fn each_said(
+    mut input: impl BufRead,
+    path: &Path,
+    map: Option<&ColumnMap>,
+    mut take: impl FnMut(u64, Said) -> Result<(), Fault>,
+) -> Result<(), EventsError> {
+    let failed = |source| EventsError::Io { path: path.into(), source };
     if let Some(map) = map {
         return table::each_row(input, map, |line, said| said.and_then(|said| take(line, said)))
             .map_err(|(line, fault)| at_line(path, line, fault));

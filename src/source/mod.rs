@@ -41,7 +41,7 @@ mod presets_tests;
 mod testing;
 
 pub use error::SourceError;
-pub use events::{CallEvents, Declared, EventsError, Feed, read_beside};
+pub use events::{CallEvents, Declared, EventsError, Feed, parse_beside, read_beside};
 pub use files::{Format, Recording, open, open_file};
 pub use identity::{Coverage, Identity};
 pub use inputs::{Gathered, Input, InputError, Sound, Wanted, gather};

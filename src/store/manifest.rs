@@ -65,6 +65,7 @@ pub struct Manifest {
     /// The removal of the input, if it was asked for.
     pub disposed: Option<Disposed>,
     /// BLAKE3 over all other bytes of the file.
+    #[serde(serialize_with = "sealed::blank")]
     pub seal: String,
 }
 
@@ -116,20 +117,25 @@ impl Manifest {
 
     /// The manifest as it stands in its file, sealed anew.
     pub fn to_text(&self) -> String {
-        sealed::to_text(&Manifest { seal: String::new(), ..self.clone() })
+        sealed::to_text(self)
     }
 
     /// Reads the manifest of a call; its seal must be whole.
     pub fn read(place: &Place) -> Result<Manifest, StoreError> {
         let file = place.manifest();
         let text = read_record(&file)?;
-        let checked = sealed::check_seal(&text).and_then(|_| sealed::parse(&text));
-        let manifest: Manifest = checked.map_err(|why| StoreError::Record { file: file.clone(), why })?;
+        let manifest = Manifest::parse(&text).map_err(|why| StoreError::Record { file: file.clone(), why })?;
         if manifest.format != FORMAT || manifest.call != place.name() {
             let why = format!("it is the {} of call `{}`", manifest.format, manifest.call);
             return Err(StoreError::Record { file, why });
         }
         Ok(manifest)
+    }
+
+    /// Reads a manifest's text; its seal must be whole. The error says what is wrong.
+    pub fn parse(text: &str) -> Result<Manifest, String> {
+        sealed::check_seal(text)?;
+        sealed::parse(text)
     }
 
     /// Seals the manifest and puts it in its place, durably. Returns the seal.

@@ -4,6 +4,7 @@ mod archive;
 mod canary;
 mod common;
 mod compile_fail;
+mod crashes;
 mod desk;
 mod door_oracle;
 mod door_rules;

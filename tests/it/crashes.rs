@@ -1,0 +1,60 @@
+//! What fuzzers once stumbled over, and the seeds they start from, through the same functions that they run.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[path = "../fuzz/src/lib.rs"]
+mod harness;
+
+#[test]
+fn no_seed_and_no_crash_of_a_fuzzer_breaks_anything() {
+    for (target, run) in harness::TARGETS {
+        let seeds = files("seeds", target);
+        assert!(!seeds.is_empty(), "{target} has seeds");
+        for file in seeds.into_iter().chain(files("crashes", target)) {
+            println!("{}", file.display()); // shown when one of them panics
+            run(&fs::read(&file).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_directory_of_seeds_or_crashes_belongs_to_a_target() {
+    for kind in ["seeds", "crashes"] {
+        for entry in fs::read_dir(fuzz_dir().join(kind)).into_iter().flatten() {
+            let name = entry.unwrap().file_name();
+            assert!(harness::TARGETS.iter().any(|(target, _)| name == *target), "{kind}/{}", name.display());
+        }
+    }
+}
+
+/// A seed, whole, cut short at each place and with each byte turned round: what a fuzzer tries first, without one.
+#[test]
+fn small_seeds_survive_being_cut_and_changed_anywhere() {
+    for (target, run) in harness::TARGETS {
+        for file in files("seeds", target) {
+            let mut bytes = fs::read(&file).unwrap();
+            if bytes.len() > 600 {
+                continue;
+            }
+            println!("{}", file.display());
+            for at in 0..bytes.len() {
+                run(&bytes[..at]);
+                bytes[at] ^= 0xFF;
+                run(&bytes);
+                bytes[at] ^= 0xFF;
+            }
+        }
+    }
+}
+
+fn files(kind: &str, target: &str) -> Vec<PathBuf> {
+    let dir = fuzz_dir().join(kind).join(target);
+    let mut files: Vec<_> = fs::read_dir(dir).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn fuzz_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz")
+}
