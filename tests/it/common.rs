@@ -11,6 +11,10 @@ use serde_json::Value;
 /// Rate of the calls made here, Hz.
 pub const RATE: u32 = 8_000;
 
+/// Two events: the announcement, and a yes at 1.5 s.
+pub const GRANTED: &str = r#"{"at":0,"event":"told","notice":"std","version":3}
+{"at":1.5,"event":"granted","act":"dtmf","digit":"1","purpose":"training"}"#;
+
 /// A directory that is gone when the test is over.
 pub struct Scratch(PathBuf);
 
@@ -182,21 +186,24 @@ pub fn voices(name: &str) -> (Vec<i16>, Vec<i16>) {
     (side(0), side(1))
 }
 
-/// `seconds` of a real-sounding agent, from the samples, over and over.
+/// Where the sample call that calls are made of begins to go back and forth quickly.
+const BANTER: usize = 9 * RATE as usize + RATE as usize / 2;
+
+/// `seconds` of an agent from the samples, over and over: she speaks from 0 to 0.9 s and from 4.3 to 6.8 s.
 pub fn agent(seconds: usize) -> Vec<i16> {
-    voices("no-events").0.into_iter().cycle().take(seconds * RATE as usize).collect()
+    voices("withdrawn").0.into_iter().cycle().skip(BANTER).take(seconds * RATE as usize).collect()
 }
 
-/// `seconds` of a customer nobody else sounds like: noise in bursts like speech, different for each seed.
+/// `seconds` of a customer nobody else sounds like: noise, other for each seed, that rises and falls like the speech of
+/// the agent's partner (from 1.4 to 3.9 s, from 7.4 to 11 s).
 pub fn canary(seconds: usize, seed: u64) -> Vec<i16> {
     let mut dice = Dice::new(seed);
-    let samples = seconds * RATE as usize;
-    (0..samples)
-        .map(|n| {
-            let loud = (n / (RATE as usize / 5)) % 5 != 4; // 0.8 s of every second
-            let noise = dice.below(8_001) as i16 - 4_000;
-            if loud { noise } else { noise / 64 }
-        })
+    let speech = voices("withdrawn").1;
+    let loudness =
+        |piece: &[i16]| (piece.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / piece.len() as f64).sqrt();
+    let loudness: Vec<f64> = speech.chunks(160).map(loudness).collect();
+    (BANTER..BANTER + seconds * RATE as usize)
+        .map(|n| (loudness[n % speech.len() / 160] * (dice.below(40_001) as f64 / 10_000.0 - 2.0)) as i16)
         .collect()
 }
 

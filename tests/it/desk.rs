@@ -7,10 +7,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use super::common::{RATE, Ran, Scratch, agent, batch, canary, interleave, voices};
+use super::common::{GRANTED, RATE, Ran, Scratch, agent, batch, canary, interleave, voices};
 use super::encode;
-
-const GRANTED: &str = r#"{"at":1.5,"event":"granted","act":"dtmf","digit":"1","purpose":"training"}"#;
 
 fn kept(samples: &[i16]) -> usize {
     samples.iter().filter(|v| **v != 0).count()
@@ -179,7 +177,7 @@ fn hashed_names_leave_no_input_name_in_any_file_or_name() {
     let scratch = Scratch::new("desk-names");
     let number = "0701234567";
     scratch.call(&format!("{number}-good"), &agent(6), &canary(6, 4));
-    scratch.events(&format!("{number}-good"), &[&GRANTED.replacen('{', &format!(r#"{{"call":"{number}-good","#), 1)]);
+    scratch.events(&format!("{number}-good"), &[&GRANTED.replace('{', &format!(r#"{{"call":"{number}-good","#))]);
     scratch.call(&format!("{number}-contradicted"), &agent(6), &canary(6, 5));
     scratch.events(&format!("{number}-contradicted"), &[r#"{"event":"opened","agent_channel":"right"}"#, GRANTED]);
     scratch.file(&format!("in/{number}-bad.wav"), b"RIFF, but no call");

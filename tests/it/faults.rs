@@ -5,10 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::common::{RATE, Scratch, agent, batch, canary, have, interleave};
+use super::common::{GRANTED, RATE, Scratch, agent, batch, canary, have, interleave};
 use super::encode::{self, chunk, fmt, riff, wav16};
 
-const GRANTED: &str = r#"{"at":1.5,"event":"granted","act":"dtmf","digit":"1","purpose":"training"}"#;
+const TOLD: &str = r#"{"at":0,"event":"told","notice":"std","version":3}"#;
 
 fn two_calls(name: &str) -> Scratch {
     let scratch = Scratch::new(name);
@@ -41,7 +41,7 @@ fn bad_files() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
         ("adpcm.wav", with(fmt(0x11, 4, 2, RATE)), &["ADPCM"]),
         ("bits-0.wav", with(fmt(1, 0, 2, RATE)), &["bit"]),
         ("cut.flac", b"fLaC\0\0\0\x22".to_vec(), &["flac"]),
-        ("cut.ogg", b"OggS\0\x02".to_vec(), &["ogg"]),
+        ("half.ogg", b"OggS\0\x02".to_vec(), &["ogg"]),
     ]
 }
 
@@ -138,7 +138,7 @@ fn broken_events_name_file_and_line_and_nothing_of_the_call_is_kept() {
     let scratch = two_calls("faults-events");
     for (n, (line, _)) in lines.iter().enumerate() {
         scratch.call(&format!("bad-{n}"), &agent(3), &canary(3, 7));
-        scratch.events(&format!("bad-{n}"), &[GRANTED, line]);
+        scratch.events(&format!("bad-{n}"), &[TOLD, line]);
     }
     let ran = scratch.batch(&[]).ends(1);
     for (n, (_, word)) in lines.iter().enumerate() {
@@ -150,7 +150,7 @@ fn broken_events_name_file_and_line_and_nothing_of_the_call_is_kept() {
     for (n, (line, word)) in lines.iter().enumerate().filter(|(_, (line, _))| !line.contains("\"call\"")) {
         let scratch = two_calls(&format!("faults-feed-{n}"));
         let line = line.replacen('{', r#"{"call":"good-1","#, 1);
-        let granted = GRANTED.replacen('{', r#"{"call":"good-2","#, 1);
+        let granted = TOLD.replacen('{', r#"{"call":"good-2","#, 1);
         scratch.file("feed.jsonl", format!("{granted}\n{line}\n").as_bytes());
         scratch.batch(&["--events", "feed.jsonl"]).ends(2).complains(&["feed.jsonl", "line 2", word]);
         assert!(!scratch.has("out"), "{line}");

@@ -39,7 +39,7 @@ fn a_call_of_two_hours_takes_no_more_memory_than_was_promised() {
     scratch.file("in/call.wav", &file);
     let mut out = File::options().append(true).open(scratch.at("in/call.wav")).unwrap();
     (0..120).for_each(|_| out.write_all(&minute).unwrap());
-    scratch.events("call", &[r#"{"at":60,"event":"granted","act":"api","source":"crm","purpose":"p"}"#]);
+    scratch.events("call", &[super::common::GRANTED]);
     let peak = peak(&scratch, &batch(&["--jobs", "1", "--speech", "--report"]));
     assert!(peak > 1_000, "the peak was measured");
     assert!(peak <= KIB_MAX, "{peak} KiB, at most {KIB_MAX}");

@@ -5,9 +5,8 @@ use std::fs;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::common::{Dice, Ran, Scratch, agent, batch, canary};
+use super::common::{Dice, GRANTED, Ran, Scratch, agent, batch, canary};
 
-const GRANTED: &str = r#"{"at":1.5,"event":"granted","act":"dtmf","digit":"1","purpose":"training"}"#;
 const WITHDRAWN: &str = r#"{"at":5.5,"event":"withdrawn"}"#;
 
 /// A dozen calls, every other with a grant; each `seconds` long.
