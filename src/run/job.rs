@@ -90,7 +90,11 @@ pub enum JobError {
 impl JobError {
     /// Whether the disk is full or fails.
     pub fn is_disk(&self) -> bool {
-        matches!(self, JobError::Store(error) if error.is_disk_full())
+        match self {
+            JobError::Store(error) => matches!(error, StoreError::DiskFull { .. } | StoreError::Io { .. }),
+            JobError::Archive(error) => error.is_disk(),
+            _ => false,
+        }
     }
 }
 

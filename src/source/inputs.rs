@@ -235,9 +235,13 @@ fn name_or_pattern(walk: &mut Walk<'_>, argument: &Path) -> Result<(), InputErro
     }
 }
 
+/// As in a shell, `*` does not match what begins with a dot: a hidden file is none that was meant.
+const PATTERNS: glob::MatchOptions =
+    glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+
 fn matches(walk: &mut Walk<'_>, pattern: &str) -> Result<(), InputError> {
     let wrong = |what: String| InputError::Pattern { pattern: pattern.into(), what };
-    let paths = glob::glob(pattern).map_err(|error| wrong(format!("this is no pattern: {error}")))?;
+    let paths = glob::glob_with(pattern, PATTERNS).map_err(|error| wrong(format!("this is no pattern: {error}")))?;
     let before = walk.len();
     for path in paths {
         let path = path.map_err(|error| InputError::Io { path: error.path().into(), source: error.into() })?;

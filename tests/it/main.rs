@@ -1,7 +1,16 @@
 //! Black-box tests of the library and the command, one file a subject.
 
+mod archive;
+mod canary;
+mod common;
 mod compile_fail;
 mod crashes;
+mod desk;
 mod door_oracle;
 mod door_rules;
+mod encode;
 mod evaluate;
+mod faults;
+mod hunt;
+mod memory;
+mod resume;
