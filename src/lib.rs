@@ -7,6 +7,7 @@ pub mod config;
 pub mod consent;
 pub mod control;
 pub mod evaluate;
+pub mod manual;
 pub mod run;
 pub mod source;
 pub mod split;

@@ -91,7 +91,7 @@ fn sources() -> Vec<Source> {
             let inside = path.strip_prefix(&src).unwrap();
             let room = inside.components().next().unwrap().as_os_str().to_string_lossy();
             let room = room.trim_end_matches(".rs").to_owned();
-            let code = without_tests_and_comments(&text);
+            let code = if is_test_file(&path) { String::new() } else { without_tests_and_comments(&text) };
             Source { path, room, text, code }
         })
         .collect()
@@ -106,6 +106,12 @@ fn collect(dir: &Path, files: &mut Vec<PathBuf>) {
             files.push(path);
         }
     }
+}
+
+/// Files that hold tests only; `tests_are_compiled_for_tests_only` sees to it that this is so.
+fn is_test_file(path: &Path) -> bool {
+    let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+    stem == "testing" || stem == "tests" || stem.ends_with("_tests")
 }
 
 fn without_tests_and_comments(text: &str) -> String {
@@ -210,6 +216,24 @@ fn every_file_says_what_it_is_and_is_no_hall() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn tests_are_compiled_for_tests_only() {
+    let mut declared = 0;
+    for source in sources() {
+        let lines: Vec<&str> = source.text.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            let Some(module) = line.trim().strip_suffix(';').and_then(|l| l.rsplit_once("mod ")) else { continue };
+            if is_test_file(Path::new(module.1)) {
+                declared += 1;
+                let above = &lines[number.saturating_sub(2)..number];
+                assert!(above.iter().any(|l| l.trim() == "#[cfg(test)]"), "{}: `{line}`", source.path.display());
+            }
+        }
+    }
+    let files = sources().iter().filter(|source| is_test_file(&source.path)).count();
+    assert_eq!(declared, files, "every test file is declared once, under cfg(test)");
 }
 
 #[test]

@@ -5,15 +5,16 @@
 //! 3. The input goes, its directory is synced, and looked at again.
 //! 4. The manifest says done.
 //!
-//! A kill in between leaves a pending disposal, which `verify` names and [`dispose`], asked again, completes: what is
-//! gone by then counts as removed, what is still there must be what the receipt says.
+//! A kill in between leaves a pending disposal, which `verify` names. [`dispose`], asked again, completes it: what is
+//! gone by then counts as removed, what is still there must be what the receipt says. [`finish_disposals`] does so for
+//! inputs that a re-run does not find any more.
 
 use std::fs::File;
 use std::path::Path;
 
 use super::erase::look;
 use super::error::ArchiveError;
-use super::sound;
+use super::{sound, sweep};
 use crate::call::CallResult;
 use crate::store::manifest::{DigestKind, Disposed, DisposedFile, InputFile, Manifest, Progress};
 use crate::store::{Place, StoreError, digest, files};
@@ -37,6 +38,10 @@ pub fn dispose(place: &Place, inputs: &[&Path]) -> Result<Manifest, ArchiveError
         Some(earlier) => resumed(earlier, inputs)?,
         None => first(&manifest, inputs)?,
     };
+    if receipt.state == Progress::Done && inputs.iter().all(|input| is_gone(input)) {
+        manifest.disposed = Some(receipt);
+        return Ok(manifest);
+    }
     write(place, &mut manifest, receipt, Progress::Pending)?;
     for input in inputs {
         if look(input)?.is_some() {
@@ -47,9 +52,27 @@ pub fn dispose(place: &Place, inputs: &[&Path]) -> Result<Manifest, ArchiveError
             return Err(ArchiveError::StillThere { file: input.into() });
         }
     }
-    let receipt = manifest.disposed.take();
-    receipt.map_or(Ok(()), |receipt| write(place, &mut manifest, receipt, Progress::Done))?;
+    done(place, &mut manifest)?;
     Ok(manifest)
+}
+
+/// Completes the records of disposals in `dir` that were interrupted after the input was gone. Removes nothing.
+/// Returns the calls' names.
+pub fn finish_disposals(dir: &Path) -> Result<Vec<String>, ArchiveError> {
+    let mut finished = Vec::new();
+    for call in sweep::calls(dir)? {
+        let place = Place::new(dir, &call)?;
+        // A manifest that cannot be read is not this verb's to complain about.
+        let Ok(mut manifest) = Manifest::read(&place) else { continue };
+        let Some(disposed) = manifest.disposed.as_ref().filter(|disposed| disposed.state == Progress::Pending) else {
+            continue;
+        };
+        if disposed.files.iter().all(|file| file.path.as_deref().is_some_and(|path| is_gone(Path::new(path)))) {
+            done(&place, &mut manifest)?;
+            finished.push(call);
+        }
+    }
+    Ok(finished)
 }
 
 /// The receipt of an input that is all there.
@@ -74,9 +97,10 @@ fn first(manifest: &Manifest, inputs: &[&Path]) -> Result<Disposed, ArchiveError
 
 /// The receipt of a disposal that was interrupted: what is still there must be what it names.
 fn resumed(receipt: Disposed, inputs: &[&Path]) -> Result<Disposed, ArchiveError> {
+    let same = |one: &DisposedFile, other: &DisposedFile| one.bytes == other.bytes && one.blake3 == other.blake3;
     for (index, input) in inputs.iter().enumerate() {
         match read(input)? {
-            Some(found) if receipt.files.get(index) != Some(&found) => {
+            Some(found) if !receipt.files.get(index).is_some_and(|expected| same(expected, &found)) => {
                 let why = "another file stands where an input was disposed of";
                 return Err(ArchiveError::InputChanged { file: input.into(), why });
             }
@@ -84,6 +108,17 @@ fn resumed(receipt: Disposed, inputs: &[&Path]) -> Result<Disposed, ArchiveError
         }
     }
     Ok(receipt)
+}
+
+fn done(place: &Place, manifest: &mut Manifest) -> Result<(), StoreError> {
+    let Some(mut receipt) = manifest.disposed.take() else { return Ok(()) };
+    receipt.files.iter_mut().for_each(|file| file.path = None);
+    write(place, manifest, receipt, Progress::Done)
+}
+
+/// Whether nothing is there any more. What cannot be looked at counts as there.
+fn is_gone(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 fn write(place: &Place, manifest: &mut Manifest, receipt: Disposed, state: Progress) -> Result<(), StoreError> {
@@ -99,7 +134,9 @@ fn read(input: &Path) -> Result<Option<DisposedFile>, ArchiveError> {
     }
     let whole = File::open(input).and_then(|mut file| digest::whole(&mut file));
     let (blake3, bytes) = whole.map_err(|source| StoreError::io("read", input, None, source))?;
-    Ok(Some(DisposedFile { bytes, blake3 }))
+    // A path that is no UTF-8 cannot be written down; then only the same input, given again, completes the record.
+    let path = std::path::absolute(input).ok().and_then(|path| path.into_os_string().into_string().ok());
+    Ok(Some(DisposedFile { bytes, blake3, path }))
 }
 
 fn same_input(known: &InputFile, found: &DisposedFile, input: &Path) -> Result<(), ArchiveError> {
@@ -200,6 +237,7 @@ mod tests {
             let mut manifest = Manifest::read(&place).unwrap();
             let receipt = first(&manifest, &[&input]).unwrap();
             write(&place, &mut manifest, receipt, Progress::Pending).unwrap();
+            assert!(finish_disposals(place.dir()).unwrap().is_empty(), "the input is still there");
             let report = super::super::verify(place.dir(), &mut |_, _| ()).unwrap();
             assert!(report.is_sound() && report.findings.iter().any(|finding| finding.code == "disposal_pending"));
             if gone {
@@ -208,6 +246,21 @@ mod tests {
             let done = dispose(&place, &[&input]).unwrap();
             assert!(!input.exists() && done.disposed.unwrap().state == Progress::Done);
         }
+    }
+
+    #[test]
+    fn a_disposal_whose_input_is_gone_is_completed_without_it() {
+        let (_scratch, place, input) = store(&Scene::new("a"));
+        let mut manifest = Manifest::read(&place).unwrap();
+        let receipt = first(&manifest, &[&input]).unwrap();
+        write(&place, &mut manifest, receipt, Progress::Pending).unwrap();
+        fs::remove_file(&input).unwrap();
+        assert_eq!(finish_disposals(place.dir()).unwrap(), ["a"]);
+        let text = fs::read_to_string(place.manifest()).unwrap();
+        assert!(!text.contains(input.to_str().unwrap()), "the path is not kept");
+        assert!(finish_disposals(place.dir()).unwrap().is_empty());
+        let report = super::super::verify(place.dir(), &mut |_, _| ()).unwrap();
+        assert!(report.findings.iter().all(|finding| finding.code == "permissions"), "{:?}", report.findings);
     }
 
     #[test]

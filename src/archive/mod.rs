@@ -1,7 +1,7 @@
 //! What is kept, how long, and the proof of it: over the same files that the store writes, needing nothing else.
 //!
-//! * [`verify`]: re-checks at rest everything that can be checked; [`report`]: what it finds; [`replay`]: the ledger
-//!   through a fresh door; [`sound`]: the files themselves.
+//! * [`verify`]: re-checks at rest everything that can be checked; [`report`]: what it finds. `record` checks what is
+//!   written down, `replay` plays the ledger through a fresh door, `sound` reads the files themselves.
 //! * [`erase`]: erases for good and leaves a [`receipt`]; [`sweep`]: does so when retention ends; [`hold`]: what
 //!   neither may touch.
 //! * [`dispose`]: removes an input once its outputs are safe.
@@ -17,10 +17,11 @@ pub mod report;
 pub mod sweep;
 pub mod verify;
 
+mod record;
 mod replay;
 mod sound;
 
-pub use dispose::dispose;
+pub use dispose::{dispose, finish_disposals};
 pub use erase::{erase, finish_pending, preview};
 pub use error::ArchiveError;
 pub use hold::{Hold, HoldError, Holds};

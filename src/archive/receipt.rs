@@ -44,6 +44,7 @@ pub struct Receipt {
     /// What was erased, oldest first.
     pub erasures: Vec<Erasure>,
     /// BLAKE3 over all other bytes of the file.
+    #[serde(serialize_with = "sealed::blank")]
     pub seal: String,
 }
 
@@ -106,7 +107,7 @@ impl Receipt {
 
     /// The receipt as it stands in its file, sealed anew.
     pub fn to_text(&self) -> String {
-        sealed::to_text(&Receipt { seal: String::new(), ..self.clone() })
+        sealed::to_text(self)
     }
 
     /// Puts the receipt in its place, durably.

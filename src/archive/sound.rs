@@ -142,7 +142,8 @@ fn check_size_and_header(manifest: &Manifest, output: &Output, measured: &Measur
     if same < expected.len() {
         notes.error_at("header", format!("byte {same}"), "the header does not say what the manifest says");
     }
-    if expected.len() as u64 + output.length_samples.unwrap_or_default() * SAMPLE_BYTES != output.bytes {
+    let sound_bytes = output.length_samples.unwrap_or_default().saturating_mul(SAMPLE_BYTES);
+    if sound_bytes.saturating_add(expected.len() as u64) != output.bytes {
         notes.error("header", "the manifest contradicts itself about its size and its length");
     }
 }

@@ -69,7 +69,7 @@ pub fn sweep(dir: &Path, plan: &Plan, now: Timestamp) -> Vec<(String, Result<Rec
 }
 
 /// The calls in `dir` that have a manifest, by name.
-fn calls(dir: &Path) -> Result<Vec<String>, StoreError> {
+pub(super) fn calls(dir: &Path) -> Result<Vec<String>, StoreError> {
     let mut calls = Vec::new();
     files::walk(dir, &mut |file| {
         let relative = file.strip_prefix(dir).ok().and_then(Path::to_str);

@@ -1,8 +1,8 @@
 //! Re-checks at rest everything that can be checked, needing only the directory (SEC-08, AUD-02).
 //!
-//! Of every call: the manifest's seal, format and form; its ledger, played through a fresh door ([`super::replay`]);
+//! Of every call: the manifest's seal, format and form; its ledger, played through a fresh door (`replay`);
 //! that the tally adds up; every output's size, header and digest, that the customer is not heard outside a grant,
-//! that the speech leads back to the agent's track ([`super::sound`]). Of the directory: files without a manifest,
+//! that the speech leads back to the agent's track (`sound`). Of the directory: files without a manifest,
 //! receipts, the summary of the last run, what a killed run left behind, and permissions.
 //!
 //! Memory is bounded but for the list of names.
@@ -11,12 +11,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::receipt::Receipt;
+use super::record::{self, Standing};
 use super::report::{Finding, Notes, Report};
 use super::{replay, sound};
-use crate::call::CallResult;
-use crate::store::manifest::{self, Account, Manifest, Progress, read_record};
+use crate::store::manifest::{Manifest, Progress, read_record};
 use crate::store::name::{MANIFEST_SUFFIX, RECEIPT_SUFFIX, SUMMARY};
-use crate::store::summary::{self, Summary, Totals};
 use crate::store::{Kind, Place, StoreError, files, sealed, wav};
 
 /// Longest call that is believed, samples: three hundred years at the highest rate.
@@ -45,7 +44,12 @@ pub fn verify(dir: &Path, progress: &mut dyn FnMut(&Path, u64)) -> Result<Report
             }
         }
     }
-    check_summary(dir, &calls, &seals, &mut report.findings);
+    let standing = |name: &str| {
+        let found = calls.get(name);
+        let (manifest, receipt) = found.map_or((false, false), |found| (found.manifest, found.receipt));
+        Standing { manifest, receipt, seal: seals.get(name).map(String::as_str) }
+    };
+    record::check_summary(dir, &standing, &mut report.findings);
     report.findings.sort_by(|one, other| one.file.cmp(&other.file));
     Ok(report)
 }
@@ -136,7 +140,7 @@ impl Check<'_> {
                 return None;
             }
         };
-        check_manifest(&manifest, &text, &name, &mut notes);
+        record::check_manifest(&manifest, &text, &name, &mut notes);
         if manifest.rate_hz == 0 || manifest.rate_hz > wav::RATE_MAX_HZ || manifest.length_samples > LENGTH_MAX {
             notes.error("format", "its rate or its length is none that a call can have");
             return None;
@@ -176,7 +180,7 @@ impl Check<'_> {
                     };
                     sounding.insert(kind, heard.sounding);
                     self.report.files += 1;
-                    self.report.bytes += output.bytes;
+                    self.report.bytes = self.report.bytes.saturating_add(output.bytes);
                     (self.progress)(&path, output.bytes);
                 }
                 (None, false) | (Some(_), false) => {}
@@ -269,136 +273,6 @@ impl Check<'_> {
                 Kind::Picture => self.notes(&path).warning("orphan", "no manifest lists it"),
                 _ => self.notes(&path).error("orphan", "no manifest lists it: nobody can say whether it may be kept"),
             }
-        }
-    }
-}
-
-/// Checks a manifest as far as it can be checked alone.
-fn check_manifest(manifest: &Manifest, text: &str, name: &str, notes: &mut Notes<'_>) {
-    if manifest.format != manifest::FORMAT {
-        notes.error("format", format!("its format is `{}`, not `{}`", manifest.format, manifest::FORMAT));
-    }
-    if manifest.call != name {
-        notes.error("name", format!("it is the manifest of call `{}`: files were swapped or renamed", manifest.call));
-    }
-    check_form(text, &manifest.to_text(), notes);
-    if let Err(error) = manifest.recorded_at.parse::<jiff::Timestamp>() {
-        notes.error_at("format", "recorded_at", format!("it is no time: {error}"));
-    }
-    check_tally("agent", &manifest.tally.agent, manifest, notes);
-    check_tally("customer", &manifest.tally.customer, manifest, notes);
-    check_listing(manifest, notes);
-    if manifest.disposed.as_ref().is_some_and(|disposed| disposed.state == Progress::Pending) {
-        let what = "removing the input was interrupted: it may still be there; run the batch again with --dispose";
-        notes.warning("disposal_pending", what);
-    }
-}
-
-/// A record must be, byte for byte, as it would be written: what was added or reordered shows even under a new seal.
-fn check_form(text: &str, canonical: &str, notes: &mut Notes<'_>) {
-    let is_seal = |line: usize| text.lines().nth(line - 1).is_some_and(|line| line.starts_with("  \"seal\""));
-    if let Some(line) = sealed::first_difference(text, canonical).filter(|line| !is_seal(*line)) {
-        notes.error_at("form", format!("line {line}"), "it is not as oneside writes it: the line was changed by hand");
-    }
-}
-
-fn check_tally(side: &str, account: &Account, manifest: &Manifest, notes: &mut Notes<'_>) {
-    let place = format!("tally.{side}");
-    if !account.adds_up() {
-        notes.error_at("tally", place.as_str(), "what came in is not what was written, erased and left out together");
-    }
-    // A customer's side that was never delivered has nothing to account for.
-    let length = manifest.length_samples;
-    if account.heard != length && (side == "agent" || account.heard != 0) {
-        let what = format!("{} samples came in, but the call has {length}", account.heard);
-        notes.error_at("tally", place.as_str(), what);
-    }
-    if manifest.result == CallResult::Quarantined && account.written != 0 {
-        notes.error_at("tally", place, "the call is quarantined, yet something is said to be written");
-    }
-}
-
-/// Checks that the outputs listed are those that the rest of the manifest speaks of.
-fn check_listing(manifest: &Manifest, notes: &mut Notes<'_>) {
-    let base = manifest.call.rsplit('/').next().unwrap_or_default();
-    for (index, output) in manifest.outputs.iter().enumerate() {
-        let place = format!("outputs[{index}]");
-        if output.file != format!("{base}{}", output.kind.suffix()) {
-            notes.error_at("listing", place.as_str(), format!("`{}` is no file of this call", output.file));
-        }
-        if manifest.outputs[..index].iter().any(|other| other.kind == output.kind) {
-            notes.error_at("listing", place.as_str(), "it is listed twice");
-        }
-        let expected = match output.kind {
-            Kind::Agent | Kind::Customer => Some(manifest.length_samples),
-            Kind::Speech => Some(manifest.tally.agent.written),
-            Kind::Timeline | Kind::Picture => None,
-        };
-        if output.length_samples != expected {
-            notes.error_at("listing", place, "its length is not that of the call, or of what was written by the tally");
-        }
-    }
-    let stored = sound::output(manifest, Kind::Customer).is_some();
-    let customer = &manifest.customer;
-    if sound::output(manifest, Kind::Agent).is_none() {
-        notes.error_at("listing", "outputs", "the agent's track is not among them");
-    }
-    if customer.stored != stored || customer.stored == customer.reason.is_some() {
-        notes.error_at(
-            "listing",
-            "customer",
-            "whether the customer's track is stored, and why not, contradict each other",
-        );
-    }
-    let kept: u64 = customer.kept.iter().map(|kept| kept.until.saturating_sub(kept.from)).fold(0, u64::saturating_add);
-    if manifest.tally.customer.written > kept || (kept > 0 && !stored && manifest.tally.customer.written > 0) {
-        notes.error_at(
-            "tally",
-            "tally.customer",
-            "more was written than there are kept stretches, or nothing is stored",
-        );
-    }
-}
-
-/// Checks the summary of the last run against what stands.
-fn check_summary(
-    dir: &Path,
-    calls: &BTreeMap<String, Found>,
-    seals: &BTreeMap<&str, String>,
-    findings: &mut Vec<Finding>,
-) {
-    let file = Summary::file(dir);
-    if !file.exists() {
-        return;
-    }
-    let mut notes = Notes::about(SUMMARY, findings);
-    let text = match read_record(&file) {
-        Ok(text) => text,
-        Err(error) => return notes.error("unreadable", error.to_string()),
-    };
-    if let Err(what) = sealed::check_seal(&text) {
-        notes.error("seal", what);
-    }
-    let summary: Summary = match sealed::parse(&text) {
-        Ok(summary) => summary,
-        Err(what) => return notes.error("format", format!("it cannot be understood: {what}")),
-    };
-    if summary.format != summary::FORMAT {
-        notes.error("format", format!("its format is `{}`, not `{}`", summary.format, summary::FORMAT));
-    }
-    check_form(&text, &summary.to_text(), &mut notes);
-    if summary.totals != Totals::of(&summary.calls, &summary.errors) {
-        notes.error_at("totals", "totals", "they are not the totals of the lines above");
-    }
-    for line in &summary.calls {
-        let found = calls.get(&line.name);
-        let place = format!("call `{}`", line.name);
-        match seals.get(line.name.as_str()) {
-            Some(seal) if *seal == line.manifest => {}
-            _ if found.is_some_and(|found| found.receipt) => {}
-            Some(_) => notes.error_at("replaced", place, "its manifest is another one than the run left"),
-            None if found.is_some_and(|found| found.manifest) => {} // its own finding says why
-            None => notes.error_at("missing", place, "it is gone, and no receipt says why"),
         }
     }
 }

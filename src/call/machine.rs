@@ -7,7 +7,7 @@ use super::{Closing, Opening, Outlet, Tally, Trace};
 use crate::audio::level::{self, ACTIVE};
 use crate::audio::{Agent, Customer, FRAMES_PER_SECOND, Frame, Levels, MediaTime, Span, Stereo};
 use crate::bleed::Ear;
-use crate::consent::{Authority, Dropped, Gate, Ledger, Outcome, Stamped};
+use crate::consent::{Authority, Dropped, Event, Gate, Ledger, Outcome, Stamped};
 use crate::split::{Doubt, Finding, Remedy};
 use crate::voice::Speech;
 use crate::voice::hangover::{self, Hangover, Word};
@@ -115,6 +115,7 @@ impl Call {
 
     /// Closes the call: what waits is decided, what was stamped behind the end takes effect, the account is made up.
     pub fn close(mut self, out: &mut impl Outlet) -> Closing {
+        self.ear.end();
         while !self.speech.is_empty() {
             self.guard_speaks();
         }
@@ -122,7 +123,8 @@ impl Call {
             self.release(out);
         }
         while let Some(stamped) = self.pending.pop_front() {
-            self.beyond_end += u64::from(stamped.at > self.now);
+            let spoken = !matches!(stamped.event, Event::Expired { .. });
+            self.beyond_end += u64::from(stamped.at > self.now && spoken);
             self.take(&stamped, out);
         }
         self.findings.extend(self.doubt.findings());

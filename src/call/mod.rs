@@ -21,7 +21,7 @@ pub mod tally;
 mod machine;
 
 pub use closing::{CallResult, Closing};
-pub use machine::Call;
+pub use machine::{Call, HOLDBACK_FRAMES};
 pub use opening::Opening;
 pub use tally::{Account, Tally};
 

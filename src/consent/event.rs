@@ -65,9 +65,11 @@ pub enum Event {
     HungUp,
     /// A standing token ran out in mid-call. Made by the clock, never read from a feed.
     Expired {
-        /// Whose grant ended.
+        /// Whose grant ends.
         #[serde(default)]
         party: PartyId,
+        /// The token that ran out. A grant made by another act since goes on.
+        token: String,
     },
     /// Something that is not in this list, kept for the record with the reason why it counts for nothing.
     Unusable {

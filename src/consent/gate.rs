@@ -84,6 +84,8 @@ pub enum Authority {
 struct Grant {
     party: PartyId,
     purposes: Vec<String>,
+    /// The standing token it rests on, if it does.
+    token: Option<String>,
 }
 
 /// A stretch of the customer's track that may be kept, and by which grants (CON-05).

@@ -9,6 +9,7 @@ use crossbeam_channel as channel;
 use super::job::{Job, JobError, Orders};
 use crate::archive::{self, ArchiveError};
 use crate::source::Input;
+use crate::store::manifest::Progress;
 use crate::store::summary::{CallLine, ErrorLine};
 use crate::store::{Manifest, Summary, lock, remove_abandoned};
 
@@ -47,6 +48,9 @@ pub fn run(batch: &Batch, stop: &AtomicBool, watch: &dyn Watch) -> Result<Outcom
     let _held = lock(dir)?;
     remove_abandoned(dir)?;
     archive::finish_pending(dir)?;
+    if batch.orders.dispose {
+        archive::finish_disposals(dir)?;
+    }
     Summary::remove(dir)?;
     let results = work(batch, stop, watch);
     let interrupted =
@@ -117,7 +121,7 @@ fn line(manifest: &Manifest) -> CallLine {
         manifest: manifest.seal.clone(),
         findings: manifest.findings.iter().map(|finding| finding.code.clone()).collect(),
         customer_stored: manifest.customer.stored,
-        input_remains: manifest.disposed.is_none(),
+        input_remains: manifest.disposed.as_ref().is_none_or(|disposed| disposed.state != Progress::Done),
     }
 }
 

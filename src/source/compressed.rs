@@ -110,6 +110,7 @@ impl Compressed {
     fn decode_next(&mut self) -> Result<bool, SourceError> {
         while !self.ended {
             let Some(packet) = self.next_packet()? else {
+                self.check_end()?;
                 self.end(false);
                 return Ok(false);
             };
@@ -163,25 +164,23 @@ impl Compressed {
         }
         let ticks = packet.dur.get().saturating_add(packet.trim_start.get()).saturating_add(packet.trim_end.get());
         self.next_tick = Some(begins.saturating_add_unsigned(ticks));
-        if self.promised.is_some()
-            && packet.dur.get() == 0
-            && packet.trim_end.get() > 0
-            && self.format.encoding == "MP3"
-        {
-            return self.note_surplus(packet.trim_end.get());
+        match self.chain.as_mut().map(|chain| chain.follow(&packet.data)) {
+            Some(Err(source)) => Err(SourceError::Io { path: self.path.clone(), source }),
+            Some(Ok(false)) => Err(self.damaged("bytes that are no sound lie here, some sound may be lost".into())),
+            None | Some(Ok(true)) => Ok(()),
         }
-        Ok(())
     }
 
-    /// An MP3 whose header counts fewer frames than there are: symphonia would leave the rest out without a word.
-    fn note_surplus(&mut self, ticks: u64) -> Result<(), SourceError> {
-        let end = self.next_tick.unwrap_or(0).unsigned_abs();
-        let promised = self.promised.unwrap_or(0);
-        // Encoders pad with up to three frames.
-        if end > promised + 4 * ticks {
-            return Err(self.damaged("it holds more sound than its header says, as if files were joined".into()));
+    /// Refuses an MP3 with frames behind its end: its header counts only the first of several joined files, and the
+    /// decoder leaves out the rest without a word.
+    fn check_end(&mut self) -> Result<(), SourceError> {
+        match self.chain.as_mut().map(FrameChain::goes_on) {
+            Some(Err(source)) => Err(SourceError::Io { path: self.path.clone(), source }),
+            Some(Ok(true)) => {
+                Err(self.damaged("it holds more sound than its header says, as if files were joined".into()))
+            }
+            None | Some(Ok(false)) => Ok(()),
         }
-        Ok(())
     }
 
     fn decode(&mut self, packet: &Packet) -> Result<(), String> {

@@ -16,7 +16,7 @@ use super::table::{self, ColumnMap};
 use super::wire::clock::{At, Start};
 use super::wire::events::{Fault, Happened, Opened, Said, parse_line};
 use crate::consent::event::EVENTS_PER_CALL_MAX;
-use crate::consent::{Act, Event, Stamped, TokenState};
+use crate::consent::{Act, Decision, Event, Stamped, TokenState};
 use crate::split::AgentChannel;
 
 /// Longest line of an events file, bytes.
@@ -83,7 +83,7 @@ pub struct CallEvents {
 pub struct Declared {
     /// The channel.
     pub channel: AgentChannel,
-    /// The file that says so.
+    /// Where it says so, without the file's name: that may hold a telephone number.
     pub by: String,
 }
 
@@ -110,12 +110,14 @@ impl CallEvents {
         for placed in &self.happened {
             let mut event = placed.event.clone();
             let expiry = self.check_token(&mut event, placed, revoked);
-            let party = match &event {
-                Event::Granted(decision) => decision.party.clone(),
-                _ => Default::default(),
+            let expired = match &event {
+                Event::Granted(Decision { party, act: Act::Token { token, .. }, .. }) => {
+                    expiry.map(|nanos| (nanos, Event::Expired { party: party.clone(), token: token.clone() }))
+                }
+                _ => None,
             };
             stamped.push(self.stamped(placed.nanos, event, rate_hz));
-            stamped.extend(expiry.map(|nanos| self.stamped(nanos, Event::Expired { party }, rate_hz)));
+            stamped.extend(expired.map(|(nanos, event)| self.stamped(nanos, event, rate_hz)));
         }
         stamped.sort_by_key(Stamped::order);
         stamped
@@ -184,11 +186,10 @@ impl Feed {
     pub fn parse(input: impl BufRead, path: &Path, map: Option<&ColumnMap>) -> Result<Feed, EventsError> {
         let mut drafts = Drafts::default();
         each_said(input, path, map, |line, said| drafts.take(line, said, None))?;
-        let by = path.display().to_string();
         let mut calls = BTreeMap::new();
         for (call, draft) in drafts.0 {
             let first = draft.first_line;
-            let events = draft.settle(&by).map_err(|(line, fault)| at_line(path, line, fault))?;
+            let events = draft.settle("the events file").map_err(|(line, fault)| at_line(path, line, fault))?;
             calls.insert(call, (first, events));
         }
         Ok(Feed { path: path.into(), calls })
@@ -222,7 +223,7 @@ pub fn parse_beside(input: impl BufRead, path: &Path, name: &str) -> Result<Call
     let mut drafts = Drafts::default();
     each_said(input, path, None, |line, said| drafts.take(line, said, Some(name)))?;
     match drafts.0.into_values().next() {
-        Some(draft) => draft.settle(&path.display().to_string()).map_err(|(line, fault)| at_line(path, line, fault)),
+        Some(draft) => draft.settle("the call's events file").map_err(|(line, fault)| at_line(path, line, fault)),
         None => Ok(CallEvents::default()),
     }
 }

@@ -70,7 +70,7 @@ fn what_is_said_about_a_call_as_a_whole_is_kept_and_may_not_contradict_itself() 
     let read = events(&format!("{line}\n{line}\n"));
     let declared = read.declared.clone().expect("a channel was declared");
     assert_eq!((declared.channel, read.sensitive, read.is_empty()), (AgentChannel(1), true, true));
-    assert!(declared.by.ends_with("c.events.jsonl"));
+    assert_eq!(declared.by, "the call's events file");
     for other in [r#"{"event":"opened","agent_channel":0}"#, r#"{"event":"opened","sensitive":false}"#] {
         let message = refusal(beside(&format!("{line}\n{other}")));
         assert!(message.contains("line 2") && message.contains("was said otherwise before"), "{message}");
@@ -104,7 +104,7 @@ fn a_token_that_runs_out_in_the_call_brings_its_own_end() {
     let line = with_token(r#","expires":"2026-03-01T08:00:30Z""#, "10");
     let list = stamped(&format!("{START}\n{line}"));
     assert_eq!(states(&list), [(80_000, Some(TokenState::Valid)), (240_000, None)]);
-    assert_eq!(list[1].event, Event::Expired { party: PartyId("p2".into()) });
+    assert_eq!(list[1].event, Event::Expired { party: PartyId("p2".into()), token: "t1".into() });
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! errors that name the files. A listed file that cannot be opened is not: it is reported when its turn comes, and does
 //! not stop the others.
 
+use std::collections::HashSet;
 use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
@@ -144,6 +145,16 @@ pub enum InputError {
         /// The output that both would write.
         output: String,
     },
+    /// One file under two names.
+    #[error("{}: the arguments name it twice, as {first} and as {second}; leave one of them out", path.display())]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// One name.
+        first: String,
+        /// The other name.
+        second: String,
+    },
     /// An input whose output is one of the program's own files.
     #[error("{}: its name is taken: {output} is the summary of a run; rename the file", path.display())]
     Reserved {
@@ -196,8 +207,8 @@ pub fn gather(wanted: &Wanted<'_>, stdin: &mut dyn BufRead) -> Result<Gathered, 
     // The same file named twice (a directory, and a file in it) is one call.
     gathered.inputs.dedup_by(|a, b| a.name == b.name && a.sound == b.sound);
     names::check(&gathered.inputs)?;
-    let used = |path: &PathBuf| gathered.inputs.iter().any(|input| input.events.as_ref() == Some(path));
-    gathered.orphaned_events = walk.events.into_iter().filter(|path| !used(path)).collect();
+    let used: HashSet<&PathBuf> = gathered.inputs.iter().filter_map(|input| input.events.as_ref()).collect();
+    gathered.orphaned_events = walk.events.into_iter().filter(|path| !used.contains(path)).collect();
     Ok(gathered)
 }
 

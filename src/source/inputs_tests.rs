@@ -75,6 +75,13 @@ fn the_same_file_named_twice_is_one_call() {
 }
 
 #[test]
+fn one_file_under_two_names_is_an_error() {
+    let scratch = with(&["x/a.wav"]);
+    let message = refusal(find(&[scratch.path().into(), scratch.path().join("x")], false, None, ""));
+    assert!(message.contains("the arguments name it twice, as a and as x/a"), "{message}");
+}
+
+#[test]
 fn arguments_that_name_nothing_are_errors() {
     let scratch = with(&["a.wav", "b.txt"]);
     let path = |name: &str| scratch.path().join(name);

@@ -47,6 +47,29 @@ impl FrameChain {
         Ok(there == mark)
     }
 
+    /// Whether behind the frames that were followed lie more of their kind, at least two.
+    pub(super) fn goes_on(&mut self) -> io::Result<bool> {
+        let Some(mut at) = self.next else { return Ok(false) };
+        for _ in 0..2 {
+            let mut header = [0; 4];
+            self.file.seek(SeekFrom::Start(at))?;
+            match self.file.read_exact(&mut header) {
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(false),
+                Err(error) => return Err(error),
+                Ok(()) => {}
+            }
+            // Joined files may begin with a tag or a count of their own.
+            if &header[..3] == b"ID3" {
+                return Ok(true);
+            }
+            match frame_bytes(header) {
+                Some(bytes) => at += bytes,
+                None => return Ok(false),
+            }
+        }
+        Ok(true)
+    }
+
     /// Finds the first frame behind the tags and leaves the file there. All of it is compared: the frame that counts
     /// the others begins like a silent one.
     fn find_first(&mut self, frame: &[u8]) -> io::Result<Option<u64>> {
@@ -66,6 +89,27 @@ impl FrameChain {
         self.file.seek(SeekFrom::Start(found.unwrap_or(0)))?;
         Ok(found)
     }
+}
+
+/// Length of the layer-3 frame with this header (ISO 11172-3, 2.4.2.3 and 13818-3, 2.4.2.3), if it is one.
+fn frame_bytes(header: [u8; 4]) -> Option<u64> {
+    const KBITS_1: [u64; 16] = [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 0];
+    const KBITS_2: [u64; 16] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160, 0];
+    const HZ: [u64; 4] = [44_100, 48_000, 32_000, 0];
+    let [first, second, third, _] = header;
+    if first != 0xFF || second & 0xE6 != 0xE2 {
+        return None;
+    }
+    let (bit_rates, rate_divisor, factor) = match second >> 3 & 3 {
+        3 => (KBITS_1, 1, 144),
+        2 => (KBITS_2, 2, 72),
+        0 => (KBITS_2, 4, 72),
+        _ => return None,
+    };
+    let bits_per_second = bit_rates[usize::from(third >> 4)] * 1_000;
+    let rate_hz = HZ[usize::from(third >> 2 & 3)] / rate_divisor;
+    let padding = u64::from(third >> 1 & 1);
+    (bits_per_second > 0 && rate_hz > 0).then(|| factor * bits_per_second / rate_hz + padding)
 }
 
 #[cfg(test)]
@@ -89,6 +133,27 @@ mod tests {
         assert_eq!(follow(vec![frame(1), frame(2), frame(3)], &[1, 2, 3]), [true; 3]);
         let tag = [b"ID3\x04\0\0\0\0\x02\x05".to_vec(), vec![0; 0x105]].concat();
         assert_eq!(follow(vec![tag, frame(99), frame(1), frame(2)], &[1, 2]), [true; 2]);
+    }
+
+    /// A frame of MPEG-2.5 at 8 kHz and 32 kbit/s: 288 bytes.
+    fn real(number: u8) -> Vec<u8> {
+        [vec![0xFF, 0xE3, 0x48, 0x44], vec![number; 284]].concat()
+    }
+
+    #[test]
+    fn frames_behind_the_last_one_are_noticed_and_tags_are_not_taken_for_them() {
+        let goes_on = |behind: Vec<u8>| {
+            let scratch = Scratch::new();
+            let content = [real(1), real(2), behind].concat();
+            let mut chain = FrameChain::open(&scratch.file("a.mp3", content)).unwrap();
+            assert!(chain.follow(&real(1)).unwrap() && chain.follow(&real(2)).unwrap());
+            chain.goes_on().unwrap()
+        };
+        assert!(goes_on([real(3), real(4), real(5)].concat()));
+        assert!(goes_on(b"ID3\x04\0\0\0".to_vec()));
+        assert!(!goes_on(vec![]));
+        assert!(!goes_on(real(3)[..100].to_vec()), "a cut last frame");
+        assert!(!goes_on([&b"TAG"[..], &[0; 125]].concat()));
     }
 
     #[test]

@@ -48,8 +48,15 @@ pub(super) fn events_beside(sound: &Path, name: &str) -> Option<PathBuf> {
 /// because some file systems take them so.
 pub(super) fn check(inputs: &[Input]) -> Result<(), InputError> {
     let mut outputs: HashMap<String, usize> = HashMap::new();
+    let mut names: HashMap<&Path, &str> = HashMap::new();
     for (index, input) in inputs.iter().enumerate() {
         usable(input)?;
+        for path in input.sound.paths() {
+            if let Some(first) = names.insert(path, &input.name) {
+                let (first, second) = (first.to_owned(), input.name.clone());
+                return Err(InputError::Twice { path: path.into(), first, second });
+            }
+        }
         let name = input.name.to_lowercase();
         for suffix in OUTPUTS {
             let output = format!("{name}{suffix}");

@@ -5,11 +5,11 @@
 
 use super::Finding;
 use crate::audio::Levels;
-use crate::audio::level::{ACTIVE, decibels};
+use crate::audio::level::{ACTIVE, Level, tenths_db};
 
 /// Twin channels are alike in level within this. A line echoes the agent at −10 dB or less, a headset leaks the
 /// customer at −12 dB or less: neither is a twin.
-const TWIN_WITHIN_DB: i32 = 6;
+const TWIN_WITHIN: Level = tenths_db(60);
 /// Frames of twin sound after which the whole call is in doubt: 1 s.
 const TWIN_FRAMES: u64 = 50;
 /// Share of the active frames that must be twins for that, in percent. Music or ringing that reaches both sides for a
@@ -22,7 +22,7 @@ const CLIPPED_PER_THOUSAND: u64 = 20;
 /// Nearly full scale: G.711's largest value decodes to 32,124.
 const FULL_SCALE: u16 = 32_000;
 /// Louder than this an echo of the agent on the customer's channel is no line echo any more.
-const LINE_ECHO_DB: i32 = -9;
+const LINE_ECHO: Level = tenths_db(-90);
 /// Active frames of each side needed before sides can look swapped: 5 s.
 const SWAP_FRAMES: u64 = 250;
 /// Frames for which an echo may lag (300 ms).
@@ -75,9 +75,8 @@ impl Doubt {
         self.active += u64::from(agent_on || customer_on);
         self.clipped += u64::from(levels.agent_peak >= FULL_SCALE);
         self.recent_agent.push(agent);
-        let line_echo = decibels(LINE_ECHO_DB);
-        self.agent_echoed += u64::from(agent_on && customer > agent + line_echo);
-        self.customer_echoed += u64::from(customer_on && self.recent_agent.loudest() > customer + line_echo);
+        self.agent_echoed += u64::from(agent_on && customer > agent + LINE_ECHO);
+        self.customer_echoed += u64::from(customer_on && self.recent_agent.loudest() > customer + LINE_ECHO);
         let twin = agent_on && customer_on && is_twin(levels);
         if twin {
             self.twin += 1;
@@ -137,8 +136,7 @@ impl Doubt {
 /// correlation of the frame, |ρ|² ≥ 0.9.
 fn is_twin(levels: &Levels) -> bool {
     let (a, c) = (u128::from(levels.agent_energy), u128::from(levels.customer_energy));
-    let within = decibels(TWIN_WITHIN_DB);
-    let alike = (0..2).all(|i| (levels.agent[i] - levels.customer[i]).abs() <= within);
+    let alike = (0..2).all(|i| (levels.agent[i] - levels.customer[i]).abs() <= TWIN_WITHIN);
     let dot = u128::from(levels.dot.unsigned_abs());
     alike && dot * dot * 10 >= a * c * 9
 }

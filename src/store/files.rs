@@ -41,6 +41,12 @@ impl Aside {
         &mut self.file
     }
 
+    /// Puts another file in place of the open one, to see how its errors are met.
+    #[cfg(test)]
+    pub(super) fn swap(&mut self, file: File) {
+        self.file = file;
+    }
+
     /// Where it is to stand.
     pub fn target(&self) -> &Path {
         &self.target

@@ -65,6 +65,7 @@ pub struct Manifest {
     /// The removal of the input, if it was asked for.
     pub disposed: Option<Disposed>,
     /// BLAKE3 over all other bytes of the file.
+    #[serde(serialize_with = "sealed::blank")]
     pub seal: String,
 }
 
@@ -116,7 +117,7 @@ impl Manifest {
 
     /// The manifest as it stands in its file, sealed anew.
     pub fn to_text(&self) -> String {
-        sealed::to_text(&Manifest { seal: String::new(), ..self.clone() })
+        sealed::to_text(self)
     }
 
     /// Reads the manifest of a call; its seal must be whole.

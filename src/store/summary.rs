@@ -30,6 +30,7 @@ pub struct Summary {
     /// Counted of the lines above.
     pub totals: Totals,
     /// BLAKE3 over all other bytes of the file.
+    #[serde(serialize_with = "sealed::blank")]
     pub seal: String,
 }
 
@@ -97,7 +98,7 @@ impl Summary {
 
     /// The summary as it stands in its file, sealed anew.
     pub fn to_text(&self) -> String {
-        sealed::to_text(&Summary { seal: String::new(), ..self.clone() })
+        sealed::to_text(self)
     }
 
     /// Where the summary of a directory stands.

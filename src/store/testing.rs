@@ -91,6 +91,8 @@ pub struct Scene {
     pub result: CallResult,
     /// What a later withdrawal erases is written first, as in a call that is going on.
     pub live: bool,
+    /// A doubt shuts the door for good before this event of the list.
+    pub doubt_before: Option<usize>,
     pub recorded_at: String,
     pub picture: Option<String>,
 }
@@ -106,6 +108,7 @@ impl Scene {
             on_withdrawal: OnWithdrawal::Erase,
             result: CallResult::Recorded,
             live: false,
+            doubt_before: None,
             recorded_at: "2026-03-01T09:30:00Z".into(),
             picture: Some("<svg/>".into()),
         }
@@ -139,6 +142,9 @@ impl Scene {
         let places: Vec<u64> = places.collect();
         for (unit, end) in places.iter().zip(&places[1..]).map(|(unit, end)| (*unit, *end)) {
             while let Some(event) = events.next_if(|event| event.at.0 <= unit) {
+                if self.doubt_before == Some(ledger.entries().len()) {
+                    gate.quarantine();
+                }
                 take(event, &mut gate, &mut recorder, &mut ledger, &mut tally);
             }
             let sound = noise(unit, (end - unit) as usize);

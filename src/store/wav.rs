@@ -151,7 +151,7 @@ impl WavWriter {
     pub fn discard_all(&mut self) {
         self.buffer.as_mut_slice().zeroize();
         (self.filled, self.base, self.wiped, self.digest) = (0, 0, false, SoundDigest::default());
-        let emptied = self.aside.file().set_len(0).naming("empty", &self.aside.target().to_path_buf());
+        let emptied = self.aside.file().set_len(0).naming("empty", self.aside.target());
         self.keep(emptied);
     }
 

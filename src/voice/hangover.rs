@@ -99,6 +99,7 @@ mod tests {
     fn verdicts(own: [bool; 2]) -> [Verdict; 2] {
         let mut ear = Ear::new(Reference::OneParty);
         ear.hear(&Levels::default(), [Span::new(MediaTime(0), MediaTime(80)); 2]);
+        ear.end();
         let mut own = own.into_iter();
         ear.answer().map(|verdict| if own.next() == Some(true) { verdict } else { Verdict::Bleed })
     }

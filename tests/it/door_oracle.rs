@@ -93,6 +93,7 @@ fn open(script: &[char]) -> bool {
 fn proof(span: Span) -> Heard {
     let mut ear = Ear::new(Reference::OneParty);
     ear.hear(&Levels::default(), [span; 2]);
+    ear.end();
     let [Verdict::Own(heard), _] = ear.answer() else { panic!("an ear without reference owns everything") };
     heard
 }

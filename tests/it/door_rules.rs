@@ -171,7 +171,7 @@ fn a_standing_token_counts_only_if_it_was_found_valid() {
     }
     let mut door = Door::new();
     assert!(door.at(1, token(TokenState::Valid)).customer_open);
-    assert!(!door.at(5, Event::Expired { party: PartyId::default() }).customer_open);
+    assert!(!door.at(5, Event::Expired { party: PartyId::default(), token: "T1".into() }).customer_open);
 }
 
 #[test]
@@ -277,4 +277,15 @@ fn at_a_tie_what_shuts_wins() {
     let last = events.iter().map(|event| gate.apply(event)).last().unwrap();
     assert!(!last.customer_open);
     assert_eq!(last.outcome, Outcome::Accepted);
+}
+
+#[test]
+fn a_token_that_runs_out_ends_only_the_grant_that_rests_on_it() {
+    // CON-16
+    let mut door = Door::new();
+    door.at(1, told());
+    door.at(2, yes(Act::Token { token: "T1".into(), state: TokenState::Valid }));
+    door.at(3, key());
+    let effect = door.at(5, Event::Expired { party: PartyId::default(), token: "T1".into() });
+    assert!(effect.customer_open, "the key press stands on its own");
 }

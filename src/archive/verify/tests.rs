@@ -6,10 +6,11 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::archive::report::Severity;
+use crate::call::CallResult;
 use crate::consent::{Event, OnWithdrawal, PartyId};
-use crate::store::Output;
 use crate::store::summary::CallLine;
 use crate::store::testing::{Scene, Scratch, granted, span, told, withdrawn};
+use crate::store::{Output, Summary};
 
 fn checked(dir: &Path) -> Report {
     verify(dir, &mut |_, _| ()).unwrap()
@@ -92,6 +93,20 @@ fn a_quarantined_call_is_sound_and_silent() {
 }
 
 #[test]
+fn a_doubt_that_comes_up_in_mid_call_leaves_a_ledger_that_can_be_played_again() {
+    let events =
+        vec![(0, told()), (800, granted()), (4_000, Event::Held), (5_000, Event::Retrieved), (6_000, withdrawn())];
+    for doubt in 0..events.len() {
+        let (events, result) = (events.clone(), CallResult::Quarantined);
+        let scratch = store(&[Scene { events, result, live: true, doubt_before: Some(doubt), ..Scene::new("a") }]);
+        let report = checked(scratch.path());
+        assert!(report.findings.is_empty(), "before event {doubt}: {:?}", report.findings);
+        forge(scratch.path(), "a", |manifest| manifest.ledger[1].effect.recording = "elsewhere".into());
+        assert!(errors(scratch.path(), "a.json").contains(&"ledger_effect"));
+    }
+}
+
+#[test]
 fn any_flipped_bit_of_any_file_is_named() {
     let scratch = store(&[Scene::new("a")]);
     for name in ["a.agent.wav", "a.customer.wav", "a.speech.wav", "a.timeline.csv", "a.svg", "a.json", "batch.json"] {
@@ -163,7 +178,8 @@ fn entries_that_were_removed_reordered_or_changed_are_named_even_under_a_new_sea
 
 #[test]
 fn numbers_that_were_changed_are_named_even_under_a_new_seal() {
-    let changes: [(&str, fn(&mut Manifest)); 13] = [
+    type Change = fn(&mut Manifest);
+    let changes: [(&str, Change); 13] = [
         ("tally", |manifest| manifest.tally.agent.written += 1),
         ("tally", |manifest| manifest.tally.customer.left_out.clear()),
         ("tally", |manifest| manifest.length_samples += 80),
@@ -300,5 +316,23 @@ fn rubbish_in_every_record_is_a_finding_and_never_a_panic() {
             assert!(!errors(scratch.path(), name).is_empty(), "{rubbish:.20?} in {name}");
             original.map_or_else(|| fs::remove_file(&file), |original| fs::write(&file, original)).unwrap();
         }
+    }
+}
+
+#[test]
+fn the_largest_number_in_any_place_is_a_finding_and_never_a_panic() {
+    let scratch = store(&[Scene::new("a")]);
+    let file = scratch.path().join("a.json");
+    let original = fs::read_to_string(&file).unwrap();
+    let bare = original.replace(&sealed::check_seal(&original).unwrap(), "");
+    let begins = |at: usize| bare.as_bytes()[at].is_ascii_digit() && matches!(bare.as_bytes()[at - 1], b' ' | b'[');
+    let numbers: Vec<usize> = (1..bare.len()).filter(|at| begins(*at)).collect();
+    assert!(numbers.len() > 30, "{}", numbers.len());
+    for at in numbers {
+        let end = at + bare[at..].find(|c: char| !c.is_ascii_digit() && c != '.').unwrap();
+        let forged = format!("{}{}{}", &bare[..at], u64::MAX, &bare[end..]);
+        let seal = blake3::hash(forged.as_bytes()).to_hex();
+        fs::write(&file, forged.replace("\"seal\": \"\"", &format!("\"seal\": \"{seal}\""))).unwrap();
+        assert!(!checked(scratch.path()).is_sound(), "the number at byte {at}");
     }
 }

@@ -4,7 +4,7 @@ use super::{Gate, Grant, Kept};
 use crate::audio::Span;
 use crate::consent::OnWithdrawal;
 use crate::consent::event::{Act, Decision, Event, Notice, Refusal, Stamped, TokenState};
-use crate::consent::roster::{PartyId, Standing};
+use crate::consent::roster::{PartyId, Remote, Standing};
 
 /// What an event did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Gate {
             Event::Refused { party } => self.end_consent(party, Standing::Refused, effect),
             Event::Withdrawn { party, purposes } if !purposes.is_empty() => self.narrow(party, purposes, effect),
             Event::Withdrawn { party, .. } => self.end_consent(party, Standing::Withdrawn, effect),
-            Event::Expired { party } => self.expire(party),
+            Event::Expired { party, token } => self.expire(party, token),
             Event::Joined { party } => {
                 self.roster.join(party.clone());
                 Outcome::Accepted
@@ -125,7 +125,11 @@ impl Gate {
         }
         let number = self.grants.len() as u32;
         remote.standing = Standing::Granted(number);
-        self.grants.push(Grant { party: decision.party.clone(), purposes });
+        let token = match &decision.act {
+            Act::Token { token, .. } => Some(token.clone()),
+            _ => None,
+        };
+        self.grants.push(Grant { party: decision.party.clone(), purposes, token });
         effect.grant = Some(number);
         Ok(())
     }
@@ -199,10 +203,15 @@ impl Gate {
         Outcome::Accepted
     }
 
-    fn expire(&mut self, party: &PartyId) -> Outcome {
+    fn expire(&mut self, party: &PartyId, token: &str) -> Outcome {
+        let rests_on_it = |grant: &Grant| grant.token.as_deref() == Some(token);
         match self.roster.find(party) {
-            Some(remote) if matches!(remote.standing, Standing::Granted(_)) => {
-                remote.standing = Standing::Expired;
+            Some(Remote { standing: standing @ Standing::Granted(_), .. }) => {
+                let Standing::Granted(number) = *standing else { return Outcome::Unchanged };
+                if !rests_on_it(&self.grants[number as usize]) {
+                    return Outcome::Unchanged;
+                }
+                *standing = Standing::Expired;
                 Outcome::Accepted
             }
             _ => Outcome::Unchanged,

@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 use std::io::stdin;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::flags::{Knobs, Reading, Writing};
+use crate::archive::Place;
 use crate::config::{Names, Settings, read_key, read_token_list};
 use crate::run::Orders;
 use crate::run::naming::Namer;
@@ -48,26 +49,46 @@ pub fn prepare(
     if gathered.inputs.is_empty() {
         return Err(Refused("no recordings were found in what was given; give files, directories or globs".into()));
     }
+    let namer = namer(&settings)?;
+    refuse_orphans(&out, &gathered, namer.as_ref(), reading)?;
     let feed = feed(reading, &gathered)?;
     let revoked = match &settings.revoked_tokens.value {
         Some(path) => read_token_list(path)?,
         None => HashSet::new(),
     };
-    let namer = namer(&settings)?;
     let orders = Orders { out, settings, raw, feed, revoked, namer, dispose: false };
     Ok(Prepared { orders, gathered })
 }
 
-fn feed(reading: &Reading, gathered: &Gathered) -> Result<Option<Feed>, Refused> {
-    let Some(path) = &reading.events else {
-        return match gathered.orphaned_events.first() {
-            None => Ok(None),
-            Some(orphan) => Err(Refused(format!(
-                "{}: there is no recording beside it that these events could be about; correct its name, or take it away",
-                orphan.display()
-            ))),
-        };
+/// Events without a recording beside them are a misspelt name, and perhaps a withdrawal that would not be heard; unless
+/// the call stands already and its recording was disposed of.
+fn refuse_orphans(out: &Path, gathered: &Gathered, namer: Option<&Namer>, reading: &Reading) -> Result<(), Refused> {
+    if reading.events.is_some() {
+        return Ok(());
+    }
+    let stands = |orphan: &Path| {
+        let text = orphan.to_string_lossy();
+        let whole = text.strip_suffix(".events.jsonl").unwrap_or(&text);
+        // The name is the path below a directory that was given: one of its ends.
+        let ends = whole
+            .char_indices()
+            .filter(|(at, c)| *at == 0 || *c == '/')
+            .map(|(at, _)| whole[at..].trim_start_matches('/'));
+        ends.map(|name| namer.map_or_else(|| name.to_owned(), |namer| namer.name(name)))
+            .filter_map(|name| Place::new(out, &name).ok())
+            .any(|place| place.manifest().is_file() || place.receipt().is_file())
     };
+    match gathered.orphaned_events.iter().find(|orphan| !stands(orphan)) {
+        None => Ok(()),
+        Some(orphan) => Err(Refused(format!(
+            "{}: there is no recording beside it that these events could be about; correct its name, or take it away",
+            orphan.display()
+        ))),
+    }
+}
+
+fn feed(reading: &Reading, gathered: &Gathered) -> Result<Option<Feed>, Refused> {
+    let Some(path) = &reading.events else { return Ok(None) };
     let map: Option<ColumnMap> = match &reading.map {
         Some(text) => Some(text.parse().map_err(|error| Refused(format!("--map {text}: {error}")))?),
         None => None,

@@ -46,6 +46,8 @@ enum Command {
     Evaluate(evaluate::Args),
     /// List the known exports and what each preset assumes.
     Presets,
+    /// Print the JSON Schema of a line of an events file.
+    Schema,
 }
 
 /// Runs the command that the process was started with.
@@ -58,6 +60,10 @@ pub fn main() -> Exit {
         Command::Sweep(args) => sweep::main(&args),
         Command::Evaluate(args) => evaluate::main(&args),
         Command::Presets => presets::main(),
+        Command::Schema => {
+            print!("{}", crate::source::wire::events::SCHEMA);
+            Exit::Done
+        }
     }
 }
 

@@ -14,18 +14,13 @@ const NAME_MAX: usize = 32;
 /// The table and the totals.
 pub fn summary(batch: &Batch, outcome: &Outcome) -> String {
     let mut out = String::new();
-    let _ = writeln!(
-        out,
-        "{:<NAME_MAX$} {:>8} {:>8} {:>8} {:>9}  {}",
-        "call", "length", "agent", "customer", "leak", "result"
-    );
-    let mut shown = 0;
-    for (number, result) in &outcome.results {
+    let _ =
+        writeln!(out, "{:<NAME_MAX$} {:>8} {:>8} {:>8} {:>9}  result", "call", "length", "agent", "customer", "leak");
+    for (shown, (number, result)) in outcome.results.iter().enumerate() {
         if shown == LINES_MAX {
             let _ = writeln!(out, "… and {} more: see batch.json", outcome.results.len() - LINES_MAX);
             break;
         }
-        shown += 1;
         let line = match result {
             Ok(Job::Done(manifest)) => row(manifest, ""),
             Ok(Job::Unchanged(manifest)) => row(manifest, "unchanged; "),

@@ -50,9 +50,29 @@ pub const KINDS: [&str; 11] =
     ["told", "granted", "refused", "withdrawn", "joined", "left", "paused", "resumed", "held", "retrieved", "hung_up"];
 
 /// How words begin that mean something shuts, in feeds that do not use ours. Such a word is not passed over.
-const SHUTTING: [&str; 17] = [
-    "refus", "withdr", "revok", "optout", "optedout", "declin", "reject", "denied", "deny", "join", "paus", "hold",
-    "held", "hang", "hung", "mute", "stop",
+const SHUTTING: [&str; 22] = [
+    "refus",
+    "withdr",
+    "revok",
+    "optout",
+    "optedout",
+    "declin",
+    "reject",
+    "denied",
+    "deny",
+    "join",
+    "transfer",
+    "conferenc",
+    "paus",
+    "hold",
+    "held",
+    "hang",
+    "hung",
+    "end",
+    "mute",
+    "stop",
+    "eras",
+    "delet",
 ];
 
 /// Why a line cannot be used at all. Says what to do.
@@ -184,7 +204,7 @@ impl Fields {
             "hung_up" => Event::HungUp,
             _ if shuts(kind) => {
                 let what = format!(
-                    "`{}` looks like an event that shuts, but is none of {}; use one of these",
+                    "`{}` looks like an event that shuts, but is none of {}; use one of these (in a table, by --map event:CELL=KIND)",
                     shortened(kind),
                     KINDS.join(", ")
                 );

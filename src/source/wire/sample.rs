@@ -80,9 +80,13 @@ fn each<const N: usize>(bytes: &[u8], out: &mut [i16], decode: impl Fn([u8; N]) 
     }
 }
 
-/// `as` saturates and takes what is no number to 0.
+/// Adding and taking away 1.5 · 2²³ rounds a float below 2²² to the nearest integer, in any instruction set.
+const ROUND: f32 = 12_582_912.0;
+
+/// What is no number passes the clamp, and `as` takes it to 0.
 fn from_float(sample: f32) -> i16 {
-    (sample * 32_768.0).round_ties_even() as i16
+    let scaled = (sample * 32_768.0).clamp(-32_768.0, 32_767.0);
+    (scaled + ROUND - ROUND) as i16
 }
 
 #[cfg(test)]
@@ -111,8 +115,9 @@ mod tests {
 
     #[test]
     fn floats_are_scaled_clamped_and_never_something_that_is_no_number() {
-        let floats = [0.0f32, 0.5, -1.0, 1.0, 7.0, f32::NAN, f32::NEG_INFINITY];
-        let expected = [0, 16_384, i16::MIN, i16::MAX, i16::MAX, 0, i16::MIN];
+        let step = 1.0f32 / 32_768.0;
+        let floats = [0.0, 0.5, -1.0, 1.0, 7.0, f32::NAN, f32::NEG_INFINITY, 1.4 * step, -1.6 * step, 2.5 * step];
+        let expected = [0, 16_384, i16::MIN, i16::MAX, i16::MAX, 0, i16::MIN, 1, -2, 2];
         let narrow: Vec<u8> = floats.iter().flat_map(|s| s.to_le_bytes()).collect();
         let wide: Vec<u8> = floats.iter().flat_map(|s| f64::from(*s).to_le_bytes()).collect();
         assert_eq!(decoded(Encoding::F32, &narrow), expected);

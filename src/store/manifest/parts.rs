@@ -230,6 +230,9 @@ pub struct DisposedFile {
     pub bytes: u64,
     /// BLAKE3 of every one of them, in hexadecimal.
     pub blake3: String,
+    /// Where it lies, while its removal is pending only: so that an interrupted one can be completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
 }
 
 /// How far a removal came.

@@ -84,7 +84,7 @@ impl Line {
             Event::Refused { party } => self.stands(party, Standing::Refused),
             // A withdrawal of some purposes only may leave the grant in force for the others.
             Event::Withdrawn { party, .. } if !open(entry) => self.stands(party, Standing::Withdrawn),
-            Event::Expired { party } => self.stands(party, Standing::Expired),
+            Event::Expired { party, .. } => self.stands(party, Standing::Expired),
             Event::Joined { party } => self.roster.join(party.clone()),
             Event::Left { party } => {
                 self.roster.leave(party);

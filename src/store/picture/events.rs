@@ -205,7 +205,7 @@ fn words(event: &Event) -> String {
         Event::Held => "on hold".into(),
         Event::Retrieved => "off hold".into(),
         Event::HungUp => "hung up".into(),
-        Event::Expired { party } => format!("consent ran out{}", of(party)),
+        Event::Expired { party, .. } => format!("consent ran out{}", of(party)),
         Event::Unusable { said, .. } => format!("“{said}”"),
     }
 }

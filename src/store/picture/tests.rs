@@ -138,7 +138,7 @@ fn eventful() -> Scene {
             (30.0, granted(wife, spoken)),
             (42.0, Event::HungUp),
         ],
-        findings: vec![Finding::AgentClipped { per_million: 120 }, Finding::EventsRejected { count: 1 }],
+        findings: vec![Finding::AgentClipped { per_thousand: 120 }, Finding::EventsRejected { count: 1 }],
         ..Scene::default()
     }
 }
@@ -261,7 +261,7 @@ fn a_refusal_a_hold_and_a_quarantine_are_named() {
 fn what_changed_nothing_changes_no_reason() {
     let stranger = || PartyId("stranger".into());
     let events = vec![
-        (1.0, Event::Expired { party: PartyId::default() }),
+        (1.0, Event::Expired { party: PartyId::default(), token: "T".into() }),
         (2.0, Event::Refused { party: stranger() }),
         (3.0, granted(stranger(), Act::Dtmf { digit: '1' })),
         (4.0, key_one()),

@@ -158,3 +158,41 @@ fn the_manifest_is_read_as_it_was_written() {
     let other = Manifest::read(&Place::new(scratch.path(), "b").unwrap());
     assert!(other.unwrap_err().to_string().contains("call `a`"));
 }
+
+/// Name and content of every file.
+fn contents(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    names(dir).into_iter().map(|name| (name.clone(), fs::read(dir.join(name)).unwrap())).collect()
+}
+
+#[test]
+fn a_kill_between_any_two_steps_of_a_commit_is_named_and_repaired_by_running_again() {
+    let scene = Scene { events: vec![], ..Scene::new("a") };
+    let undisturbed = Scratch::new();
+    scene.record(undisturbed.path());
+    let new = contents(undisturbed.path());
+    let outputs = || new.iter().filter(|(name, _)| name != "a.json");
+    for killed_after in 0..=3 + outputs().count() {
+        let scratch = Scratch::new();
+        let dir = scratch.path();
+        Scene::new("a").record(dir); // an earlier run, when the customer's track was granted
+        outputs().for_each(|(name, bytes)| fs::write(files::aside_of(&dir.join(name)), bytes).unwrap());
+        if killed_after >= 1 {
+            fs::remove_file(dir.join("a.json")).unwrap();
+        }
+        if killed_after >= 2 {
+            fs::remove_file(dir.join("a.customer.wav")).unwrap();
+        }
+        for (name, _) in outputs().take(killed_after.saturating_sub(2)) {
+            fs::rename(files::aside_of(&dir.join(name)), dir.join(name)).unwrap();
+        }
+        if killed_after == 3 + outputs().count() {
+            fs::write(files::aside_of(&dir.join("a.json")), "{\"half\":").unwrap();
+        }
+        let report = crate::archive::verify(dir, &mut |_, _| ()).unwrap();
+        assert!(!report.is_sound(), "killed after step {killed_after}");
+        files::remove_abandoned(dir).unwrap();
+        scene.record(dir);
+        assert!(contents(dir) == new, "killed after step {killed_after}");
+        assert!(crate::archive::verify(dir, &mut |_, _| ()).unwrap().is_sound());
+    }
+}

@@ -149,3 +149,20 @@ fn a_rate_that_no_header_can_carry_is_refused() {
         assert!(matches!(refused, Err(StoreError::Rate { .. })), "{rate} Hz");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_that_stays_and_leaves_nothing_half_written() {
+    let scratch = Scratch::new();
+    let gate = open_gate();
+    let mut writer = WavWriter::create(&scratch.path().join("a.wav"), RATE, 1 << 20).unwrap();
+    writer.aside.swap(std::fs::File::options().read(true).write(true).open("/dev/full").unwrap());
+    let sound = noise(0, BUFFER_BYTES);
+    writer.write(&gate.customer(frame(0, &sound)).unwrap());
+    assert!(matches!(writer.error(), Some(StoreError::DiskFull { offset: Some(44), .. })), "{:?}", writer.error());
+    let position = writer.position();
+    writer.write(&gate.customer(frame(1 << 19, &sound)).unwrap());
+    assert_eq!(writer.position(), position, "nothing is taken after an error");
+    assert!(writer.finish(1 << 20).unwrap_err().is_disk_full());
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 0);
+}

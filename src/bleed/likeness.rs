@@ -1,0 +1,79 @@
+//! Does the microphone follow the customer? The second look, for a coupling that changes in mid-call (ONE-04).
+//!
+//! [`Path`](super::path::Path) learns the lower edge and rises slowly, so a headset moved aside or a loudspeaker switched
+//! on would pass as an agent who speaks. While only the customer is heard, though, microphone minus customer hardly
+//! moves at the right delay; while the agent speaks, it does. So per 20 ms delay this keeps a running mean of that
+//! difference and its mean deviation, over about 160 ms of active customer.
+//!
+//! Measured on the dev set (in the band of first differences, 24-frame windows, smallest deviation over all delays): bleed alone has a median of
+//! 2.1 dB in headsets and 2.8 dB in rooms of 0.5 s reverberation, double talk of two people is above 3.6 dB in 95 of
+//! 100 windows. The limits below lie between; a false alarm withholds a part of a syllable, a miss stores bleed.
+
+use super::path::History;
+use crate::audio::level::{Level, tenths_db};
+
+/// Delays that are watched, in frames: 0 to 300 ms.
+const LANES: usize = 16;
+
+/// Mean deviation of a microphone that follows the customer.
+pub(super) const ALIKE: Level = tenths_db(25);
+
+/// The same while the agent was surely heard less than a second ago.
+pub(super) const ALIKE_BESIDE_AGENT: Level = tenths_db(15);
+
+/// A difference this far off starts the lane anew, as doubtful as [`DOUBT`].
+const RESTART: Level = tenths_db(100);
+const DOUBT: Level = tenths_db(80);
+
+/// Louder than the customer by this much is no bleed.
+const CEILING: Level = tenths_db(30);
+
+/// A delay at which the microphone follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Match {
+    /// Delay in frames.
+    pub(super) frames: usize,
+    /// Mean of microphone minus customer.
+    pub(super) coupling: Level,
+}
+
+#[derive(Debug)]
+pub(super) struct Likeness {
+    customer: History,
+    means: [Level; LANES],
+    deviations: [Level; LANES],
+}
+
+impl Likeness {
+    pub(super) const fn new() -> Likeness {
+        Likeness { customer: History::new(), means: [0; LANES], deviations: [DOUBT; LANES] }
+    }
+
+    /// Takes one frame; customer levels below `threshold` say nothing. The best delay, if its deviation is below `limit`.
+    pub(super) fn hear(&mut self, customer: Level, agent: Level, threshold: Level, limit: Level) -> Option<Match> {
+        self.customer.push(customer);
+        let window = self.customer.window::<LANES>(0);
+        let lanes = self.means.iter_mut().zip(&mut self.deviations).zip(window);
+        let mut least = limit;
+        for ((mean, deviation), &level) in lanes {
+            let off = agent - level - *mean;
+            let far = off.abs() > RESTART;
+            let moved = if far { *mean + off } else { *mean + (off >> 3) };
+            let spread = if far { (*deviation).max(DOUBT) } else { *deviation + ((off.abs() - *deviation) >> 3) };
+            let active = level >= threshold;
+            *mean = if active { moved } else { *mean };
+            *deviation = if active { spread } else { *deviation };
+            let counts = active && *mean < CEILING;
+            least = least.min(if counts { *deviation } else { limit });
+        }
+        if least >= limit { None } else { self.best(least, threshold) }
+    }
+
+    fn best(&self, least: Level, threshold: Level) -> Option<Match> {
+        let window = self.customer.window::<LANES>(0);
+        let fits =
+            |&lane: &usize| self.deviations[lane] == least && self.means[lane] < CEILING && window[lane] >= threshold;
+        let lane = (0..LANES).find(fits)?;
+        Some(Match { frames: LANES - 1 - lane, coupling: self.means[lane] })
+    }
+}

@@ -1,0 +1,57 @@
+//! The door: when the customer's voice may be kept.
+//!
+//! > No sample of a customer's voice reaches a disk, a socket or a log unless, at the moment it was spoken, a grant
+//! > made by an active act stood.
+//!
+//! # Five links, each with its check
+//!
+//! | link | checked by |
+//! |---|---|
+//! | only `store/` and `archive/` can make or change a file | `tests/tidy.rs` reads the imports and the verbs |
+//! | the store takes [`Cleared`](crate::consent::Cleared) and nothing else that has samples | the compiler: `tests/compile_fail/` |
+//! | only the gate makes a `Cleared`; for the customer it needs a grant | private fields: `tests/compile_fail/` |
+//! | a grant is made only of a decision that carries an act; silence has no variant | a closed enum: `tests/compile_fail/` |
+//! | a `Cleared` borrows the gate, and every event needs `&mut` gate | the borrow checker: `tests/compile_fail/` |
+//!
+//! Checked again while it runs: every script of six events against an oracle that shares no code with the gate
+//! (`tests/it/door_oracle.rs`), a canary searched for in every byte the process writes (`tests/it/canary.rs`). And at
+//! rest: `oneside verify` plays each ledger through a fresh gate and compares.
+//!
+//! # What opens it
+//!
+//! A grant by one of five acts: a key press, a spoken yes that the agent attests, the agent's button, another system's
+//! report, a standing token (CON-02). It counts only
+//! * after an announcement with id and version was made to that party (INF-01); a token's holder was informed when it
+//!   was given;
+//! * with at least one purpose, and one that the store records for, if it names any (CON-04);
+//! * while everyone on the line has granted (CON-14); who joins starts undecided;
+//! * from its own sample on, never earlier (CON-06, CON-07);
+//! * until it is withdrawn, refused, expired, or the call is over (CON-16).
+//!
+//! A token counts only if its expiry can be checked, which needs the call's start (`opened` with `start`), and if it is
+//! not on the list of revoked tokens.
+//!
+//! # What shuts it
+//!
+//! | event | the customer's side | the agent's side |
+//! |---|---|---|
+//! | `refused` | shut; sticky: only the customer's own act (key, spoken yes) reopens, or an override with a documented basis (CON-09, CON-13) | goes on |
+//! | `withdrawn` | shut; what was kept under that party's grants is erased, or with `--on-withdrawal keep` stays (WDR-02) | goes on |
+//! | `withdrawn` with purposes | what was kept for these purposes alone is erased; the rest stays for the others | goes on |
+//! | `joined` | shut until the newcomer has been told and has granted | goes on |
+//! | `paused` | shut until `resumed` | shut until `resumed` (PAY-01) |
+//! | `held` | shut until `retrieved` (or a `resumed` while no pause stands) | goes on |
+//! | `hung_up` | shut for good; every grant expires | goes on to the end of the file |
+//! | a doubt about the channels | shut for good | shut for good |
+//!
+//! A refusal after a grant is a withdrawal: it erases as one.
+//!
+//! In a recording all events are known beforehand, so what a later withdrawal would erase is never written at all; the
+//! ledger still shows the withdrawal and what it took away. At a tie what shuts comes last and wins.
+//!
+//! # What cannot be caught by types
+//!
+//! Which channel is the agent's. That map lives in one file ([`split`](crate::split)), has no default, is shown by
+//! `oneside check`, is held against what the recording says of itself (`opened` with `agent_channel`), and is doubted
+//! from the sound: see [`findings`](super::findings). And the bleed guard: a detector with an error rate, which is
+//! measured and published: see [`guard`](super::guard).

@@ -1,0 +1,42 @@
+//! The files that are written.
+//!
+//! | file | what |
+//! |---|---|
+//! | `NAME.agent.wav` | 16-bit mono PCM, as long as the input, silence where nothing was kept |
+//! | `NAME.speech.wav` | `--speech`: the kept parts of it, one after the other |
+//! | `NAME.timeline.csv` | `--speech`: the way back: `out_start_s,src_start_s,dur_s` |
+//! | `NAME.customer.wav` | only where something was granted: as long as the input, silence outside the grants |
+//! | `NAME.svg` | `--report`: one picture; of the customer activity only, no amplitude |
+//! | `NAME.json` | the manifest |
+//! | `NAME.erased.json` | the receipt of an erasure |
+//! | `batch.json` | the summary of the last run |
+//!
+//! Files are 0600 and directories 0700. Each is written aside under a hidden name, synced, renamed; the manifest comes
+//! last, so a call with a manifest is whole. WAV files over 4 GiB become RF64.
+//!
+//! # The seal
+//!
+//! The last line of every JSON file is `"seal"`: BLAKE3 over all other bytes of the file. It shows damage and careless
+//! edits; whoever can write the directory can also make a new seal, so keep a copy of the seals (`batch.json` lists
+//! them) elsewhere if that matters.
+//!
+//! # The digest of sound
+//!
+//! The data after the header is cut into blocks of 4096 bytes. A block of zeros adds nothing; every other block adds its
+//! number (u64, little-endian) and its bytes; then come the length of the data and the bytes of the header. So the
+//! digest covers header, kept sound and positions, and silence costs only a look. See [`digest`](crate::store::digest).
+//!
+//! # The ledger
+//!
+//! One line an event, with what came of it, the sample from which it counted, and the hash of the line before. The first
+//! link is made of the call's name, so lines of another call do not fit.
+//!
+//! # The tally
+//!
+//! For each side, in samples: `heard = written + erased + everything left out, by reason`. A run that does not add up
+//! does not end.
+//!
+//! # Names
+//!
+//! NAME is the path below the given directory without extension; single files and lists are flat. `--names hash` makes
+//! it 32 hexadecimal digits of a keyed BLAKE3, and then no path or name of an input stands in any file.

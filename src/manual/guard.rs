@@ -1,0 +1,1 @@
+//! Whose voice is in the agent's microphone.

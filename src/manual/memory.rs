@@ -1,0 +1,16 @@
+//! Threads, memory, and where a customer's samples can be.
+//!
+//! A batch has one thread a job and one that tells how far it is. A job reads its input in blocks, takes the sides apart,
+//! and hands frames of 20 ms to its call; nothing is queued behind the gate but the writer's block.
+//!
+//! A customer's samples are in three places of memory, each wiped when it is read past or dropped: the block that was
+//! read (16,384 sample frames), the customer's plane made of it, and for compressed inputs the decoder's packet. With
+//! `--rate`, the converter's filter as well. A [`Call`](crate::call::Call) has no field that could hold a customer's
+//! frame, and the bleed guard keeps levels, no samples.
+//!
+//! What is cleared waits in a writer's block of at most 256 KiB a file. The agent's side waits up to
+//! [`HOLDBACK_FRAMES`](crate::call::HOLDBACK_FRAMES) frames for what the guard and the lead-in need to know; the
+//! customer's is decided in the same step.
+//!
+//! Memory does not grow with the length of a recording: at most 16 MiB and 2 MiB a job at 8 kHz stereo. What grows with
+//! a call are its events (at most 10,000) and, a few bytes each, the stretches of the customer's side that are kept.
