@@ -1,7 +1,8 @@
-"""Runs each pipeline over the same calls, by turns, and prints medians of CPU time, wall time and memory.
+"""Runs each pipeline over the same calls, by turns, and prints medians of CPU and wall time, and memory.
 
-peers.py RELEASE_DIR WORK_DIR SECONDS ROUNDS; called by peers.sh. Every pipeline leaves the agent's (left) channel of each
-call, and most also its speech alone. CPU time and memory are those of the child processes, as the kernel accounts for them.
+peers.py RELEASE_DIR WORK_DIR SECONDS ROUNDS [FIRST]; only the FIRST so many, if given; called by peers.sh. Every pipeline leaves the agent's (left) channel of each
+call, and most also its speech alone. CPU time is that
+of the child processes, as the kernel accounts for it.
 """
 
 import os
@@ -21,14 +22,17 @@ def main():
     calls = os.path.join(work, "calls")
     names = sorted(name[:-4] for name in os.listdir(calls))
     found, missing = pipelines(release, calls, names)
+    if len(sys.argv) > 5:
+        found, missing = found[:int(sys.argv[5])], []
     for what in missing:
         print(f"left out, not installed: {what}", file=sys.stderr)
+    peaks = {title: peak(work, commands) for title, _, commands in found}
     measured = {title: [] for title, _, _ in found}
     for number in range(rounds):
         for title, _, commands in found:
             measured[title].append(run(work, commands))
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
-    table(found, measured, len(names), seconds, rounds)
+    table(found, measured, peaks, len(names), seconds, rounds)
 
 
 def pipelines(release, calls, names):
@@ -76,36 +80,66 @@ def version(command):
 
 
 def python_has(*modules):
-    return subprocess.run([sys.executable, "-c", "import " + ", ".join(modules)], capture_output=True, check=False).returncode == 0
+    command = [sys.executable, "-c", "import " + ", ".join(modules)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def run(work, commands):
-    """One pass over all calls: CPU seconds, wall seconds, peak MiB."""
-    out = os.path.join(work, "out")
-    shutil.rmtree(out, ignore_errors=True)
-    os.mkdir(out)
-    cpu, peak, begun = 0.0, 0, time.monotonic()
-    for command in commands(out):
+    """One pass over all calls: CPU seconds, wall seconds."""
+    todo = commands(empty(work))
+    cpu, begun = 0.0, time.monotonic()
+    for command in todo:
         child = os.posix_spawnp(command[0], command, os.environ)
         _, status, usage = os.wait4(child, 0)
         if status != 0:
             sys.exit(f"peers.py: status {os.waitstatus_to_exitcode(status)} of {' '.join(command)}")
         cpu += usage.ru_utime + usage.ru_stime
-        peak = max(peak, usage.ru_maxrss)
-    return cpu, time.monotonic() - begun, peak / 1024
+    return cpu, time.monotonic() - begun
 
 
-def table(found, measured, calls, seconds, rounds):
-    print(f"\n{calls} calls, {seconds / 3600:.1f} h of 8 kHz stereo, 16-bit WAV; one process at a time; {rounds} rounds by turns;")
+def peak(work, commands):
+    """Peak MiB of a few commands, in a pass that is not timed: asked while they run, because the kernel's account of a
+    child begins with the memory of the process that started it."""
+    most = 0
+    for command in commands(empty(work))[:8]:
+        child = os.posix_spawnp(command[0], command, os.environ)
+        while os.waitpid(child, os.WNOHANG)[0] == 0:
+            most = max(most, resident_peak(child, command[0]))
+            time.sleep(0.001)
+    return most / 1024
+
+
+def resident_peak(process, program):
+    """KiB; 0 before the child has become the program, and after its end."""
+    try:
+        with open(f"/proc/{process}/status", encoding="utf-8") as status:
+            said = dict(line.split(":", 1) for line in status)
+        same = said["Name"].strip() == os.path.basename(program)[:15]
+        return int(said["VmHWM"].split()[0]) if same else 0
+    except (OSError, KeyError):
+        return 0
+
+
+def empty(work):
+    out = os.path.join(work, "out")
+    shutil.rmtree(out, ignore_errors=True)
+    os.mkdir(out)
+    return out
+
+
+def table(found, measured, peaks, calls, seconds, rounds):
+    print(f"\n{calls} calls, {seconds / 3600:.1f} h of 8 kHz stereo, 16-bit WAV; one process at a time; {rounds} rounds;")
     print(f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}\n")
-    print("| pipeline | version | CPU s, median (least–most) | wall s | peak MiB | × real time per CPU s | to oneside |")
+    print("| pipeline | version | CPU s, median (least–most) | wall s | peak MiB | × real time per CPU s | of oneside's |")
     print("|---|---|---|---|---|---|---|")
-    ours = statistics.median(cpu for cpu, _, _ in measured[found[0][0]])
+    ours = statistics.median(cpu for cpu, _ in measured[found[0][0]])
     for title, said, _ in found:
-        cpu, wall, peak = zip(*measured[title])
+        cpu, wall = zip(*measured[title])
         middle = statistics.median(cpu)
         spread = f"{middle:.2f} ({min(cpu):.2f}–{max(cpu):.2f})"
-        print(f"| {title} | {said} | {spread} | {statistics.median(wall):.2f} | {max(peak):.0f} | {seconds / middle:,.0f} | {ours / middle:.2f}× |")
+        cells = [title, said, spread, f"{statistics.median(wall):.2f}", f"{peaks[title]:.1f}",
+                 f"{seconds / middle:,.0f}", f"{ours / middle:.2f}×"]
+        print("| " + " | ".join(cells) + " |")
     ratios = sorted(theirs[0] / our[0] for our, theirs in zip(measured[found[0][0]], measured[found[1][0]]))
     print(f"\noneside does {statistics.median(ratios):.2f} times the work of the obvious program per CPU second "
           f"({ratios[0]:.2f}–{ratios[-1]:.2f} by round).")

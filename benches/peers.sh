@@ -3,16 +3,18 @@
 #
 #   benches/peers.sh                  200 calls of 3 to 6 minutes, 5 rounds: 15 hours of sound, 1.7 GB in memory
 #   benches/peers.sh --quick          20 calls, 3 rounds
+#   benches/peers.sh --claim          oneside and the obvious program alone
 #   CALLS=50 ROUNDS=7 DIR=/mnt/x …    other numbers, another place (default: /dev/shm where it is there)
 #
 # What is not installed is named and left out: ffmpeg, sox, Python with webrtcvad and soundfile (and numpy).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-calls=${CALLS:-200} rounds=${ROUNDS:-5}
+calls=${CALLS:-200} rounds=${ROUNDS:-5} only=
 case ${1:-} in
     '') ;;
     --quick) calls=${CALLS:-20} rounds=${ROUNDS:-3} ;;
+    --claim) only=2 ;;
     *)
         echo "benches/peers.sh: unknown argument $1; see its first lines" >&2
         exit 1
@@ -30,4 +32,4 @@ if [ ! -d "$parent" ]; then parent=${TMPDIR:-/tmp}; fi
 work=$(mktemp -d "$parent/oneside-peers.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 seconds=$("$target/release/examples/obvious" --make "$work/calls" "$calls")
-python3 benches/peers.py "$target/release" "$work" "$seconds" "$rounds"
+python3 benches/peers.py "$target/release" "$work" "$seconds" "$rounds" $only
