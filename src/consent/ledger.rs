@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::OnWithdrawal;
 use super::event::{Event, Refusal, Stamped};
 use super::gate::{Effect, Outcome};
 
@@ -49,6 +50,9 @@ pub struct Recorded {
     /// It overrode a refusal with a documented basis (CON-09).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overrode: bool,
+    /// What it does with what was kept under the grants that it ends: `erase` or `keep` (WDR-02).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_withdrawal: Option<OnWithdrawal>,
     /// Stretches of the customer's side it erased, `[from, until)` in samples; in a recording whose events were all
     /// known beforehand these were never written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -70,6 +74,7 @@ impl Recorded {
             recording: if effect.recording { "recording" } else { "stopped" }.into(),
             grant: effect.grant,
             overrode: effect.overrode,
+            on_withdrawal: effect.on_withdrawal,
             erased: effect.erased.iter().map(|erased| [erased.span.from.0, erased.span.until.0]).collect(),
         }
     }

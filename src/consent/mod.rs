@@ -21,10 +21,10 @@ pub use ledger::{Entry, Ledger};
 pub use rehearsal::rehearse;
 pub use roster::{PartyId, Roster, Standing};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a withdrawal does with what was kept under the grant (WDR-02, GDPR 17(1)(b)).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnWithdrawal {
     /// What was kept under the grant is erased.

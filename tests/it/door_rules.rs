@@ -207,6 +207,7 @@ fn a_withdrawal_erases_what_was_kept_under_the_grant_unless_the_terms_keep_it() 
         door.at(2, key());
         let effect = door.at(9, withdrawn());
         assert_eq!((effect.erased.len(), door.gate.kept().len()), (erased, kept));
+        assert_eq!(effect.on_withdrawal, Some(on_withdrawal), "the ledger says which");
         assert!(!door.is_open_at(10));
     }
 }

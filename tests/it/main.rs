@@ -12,5 +12,6 @@ mod encode;
 mod evaluate;
 mod faults;
 mod hunt;
+mod manual;
 mod memory;
 mod resume;

@@ -17,6 +17,8 @@ pub struct Effect {
     pub recording: bool,
     /// Stretches of the customer's track that it erases.
     pub erased: Vec<Erased>,
+    /// What it does with what was kept under the grants that it ends; absent if it ends none.
+    pub on_withdrawal: Option<OnWithdrawal>,
     /// The number of the grant it made.
     pub grant: Option<u32>,
     /// It overrode a refusal (CON-09).
@@ -54,6 +56,7 @@ impl Gate {
             customer_open: false,
             recording: false,
             erased: Vec::new(),
+            on_withdrawal: None,
             grant: None,
             overrode: false,
         };
@@ -153,6 +156,7 @@ impl Gate {
             changed
         });
         let granted_before = self.grants.iter().any(|grant| grant.party == *party);
+        effect.on_withdrawal = granted_before.then_some(self.terms.on_withdrawal);
         if self.terms.on_withdrawal == OnWithdrawal::Erase && granted_before {
             effect.erased = self
                 .erase_where(|kept, grants| kept.grants.iter().any(|grant| grants[*grant as usize].party == *party));
@@ -187,6 +191,7 @@ impl Gate {
         if !touched {
             return Outcome::Unchanged;
         }
+        effect.on_withdrawal = Some(self.terms.on_withdrawal);
         // The stretch in progress ends here and goes on, narrower, as another one.
         self.close_open();
         if self.terms.on_withdrawal == OnWithdrawal::Erase {
