@@ -236,6 +236,33 @@ fn an_output_directory_that_cannot_be_made_ends_with_the_code_for_disks() {
     }
 }
 
+#[test]
+#[cfg(unix)]
+fn a_reader_who_has_gone_stops_no_work_and_is_no_bug() {
+    let scratch = two_calls("faults-pipe");
+    scratch.file("in/bad.wav", b"RIFF, but no call");
+    // Both ends of the pipe are gone before the first word is said.
+    let unheard = |arguments: &[&str]| {
+        let closed = || {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            writer
+        };
+        scratch.command(arguments).stdout(closed()).stderr(closed()).status().unwrap().code()
+    };
+    assert_eq!(unheard(&batch(&["--json"])), Some(1));
+    assert_eq!(unheard(&batch(&[])), Some(1));
+    assert!(scratch.has("out/good-1.json") && scratch.has("out/good-2.json") && scratch.has("out/batch.json"));
+    assert_eq!(unheard(&batch(&["--dry-run"])), Some(0));
+    assert_eq!(unheard(&["check", "in", "--agent-channel", "left"]), Some(1));
+    assert_eq!(unheard(&["presets"]), Some(0));
+    assert_eq!(unheard(&["verify", "out"]), Some(0));
+    assert_eq!(unheard(&["sweep", "out"]), Some(0));
+    // Every call is erased, not only those up to the first word.
+    assert_eq!(unheard(&["erase", "out", "--call", "good-1", "--call", "good-2"]), Some(0));
+    assert!(scratch.has("out/good-1.erased.json") && scratch.has("out/good-2.erased.json"));
+}
+
 /// A file system of a given size, as long as it lives.
 struct Disk(PathBuf);
 

@@ -46,7 +46,7 @@ fn a_call_of_two_hours_takes_no_more_memory_than_was_promised() {
     assert_eq!(scratch.json("out/call.json")["length_samples"], 7_200 * RATE);
 }
 
-/// Half a minute optimised, minutes otherwise.
+/// Takes about a minute.
 #[test]
 #[ignore = "long: a call of 5 GiB"]
 #[cfg(target_os = "linux")]

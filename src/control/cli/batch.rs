@@ -48,7 +48,7 @@ pub fn main(args: &Args) -> Exit {
     let mut prepared = match prepared {
         Ok(prepared) => prepared,
         Err(Refused(message)) => {
-            eprintln!("oneside: {message}");
+            warn_line!("oneside: {message}");
             return Exit::Usage;
         }
     };
@@ -79,11 +79,11 @@ fn stop_on_signal(stop: &Arc<AtomicBool>) {
     let stop = Arc::clone(stop);
     let set = ctrlc::set_handler(move || {
         if !stop.swap(true, Ordering::Relaxed) {
-            eprintln!("oneside: interrupted; finishing cleanly");
+            warn_line!("oneside: interrupted; finishing cleanly");
         }
     });
     if let Err(error) = set {
-        eprintln!("oneside: Ctrl-C will end this at once instead of cleanly: {error}");
+        warn_line!("oneside: Ctrl-C will end this at once instead of cleanly: {error}");
     }
 }
 
@@ -96,9 +96,9 @@ fn dry_run(prepared: &Prepared) -> Exit {
             _ => "no events: the customer is dropped",
         };
         let paths: Vec<_> = input.sound.paths().iter().map(|path| path.display().to_string()).collect();
-        println!("{} -> {}.agent.wav ({events})", paths.join(" + "), orders.stored_name(input));
+        say_line!("{} -> {}.agent.wav ({events})", paths.join(" + "), orders.stored_name(input));
     }
-    println!(
+    say_line!(
         "{} call(s); nothing was written. {}",
         prepared.gathered.inputs.len(),
         customer_sentence(&orders.settings)
@@ -108,9 +108,9 @@ fn dry_run(prepared: &Prepared) -> Exit {
 
 fn tell(args: &Args, batch: &Batch, outcome: &Outcome, strict: bool) -> Exit {
     if args.json {
-        print!("{}", outcome.summary.to_text());
+        say!("{}", outcome.summary.to_text());
     } else if !args.quiet {
-        print!("{}", table::summary(batch, outcome));
+        say!("{}", table::summary(batch, outcome));
     }
     let _ = std::io::stdout().flush(); // a closed pipe is the reader's choice
     exit_of(outcome, strict)

@@ -34,14 +34,14 @@ pub fn main(args: &Args) -> Exit {
             return Exit::Usage;
         }
     };
-    println!("In force:\n{}", explain(&settings));
+    say_line!("In force:\n{}", explain(&settings));
     if args.inputs.is_empty() {
         return Exit::Done;
     }
     match prepare(&args.inputs, PathBuf::new(), &args.knobs, &args.writing, &args.reading) {
         Ok(prepared) => look(&prepared),
         Err(Refused(message)) => {
-            eprintln!("oneside: {message}");
+            warn_line!("oneside: {message}");
             Exit::Usage
         }
     }
@@ -51,21 +51,21 @@ fn look(prepared: &Prepared) -> Exit {
     let mut exit = Exit::Done;
     let hashed = prepared.orders.namer.is_some();
     for input in &prepared.gathered.inputs {
-        println!("{}:", input.name);
+        say_line!("{}:", input.name);
         if looks_like_a_number(&input.name) && !hashed {
-            println!(
+            say_line!(
                 "  warning: the name holds seven digits or more, perhaps a telephone number; --names hash hides it"
             );
         }
         match prepared.orders.look(input, &AtomicBool::new(false)) {
             Ok((format, closing)) => {
-                print!("{}", describe(prepared, input, &format, &closing));
+                say!("{}", describe(prepared, input, &format, &closing));
                 if prepared.orders.settings.strict.value && !closing.findings.is_empty() && exit == Exit::Done {
                     exit = Exit::Found;
                 }
             }
             Err(error) => {
-                eprintln!("oneside: {}: {error}", input.name);
+                warn_line!("oneside: {}: {error}", input.name);
                 exit = Exit::Partly;
             }
         }

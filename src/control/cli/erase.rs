@@ -47,7 +47,7 @@ pub fn holds(file: Option<&Path>) -> Result<Holds, ArchiveError> {
         Some(file) => {
             let holds = Holds::read(file)?;
             for hold in holds.overdue(Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()) {
-                eprintln!("oneside: the hold on {} was due for review on {}; it still holds", hold.call, hold.review);
+                warn_line!("oneside: the hold on {} was due for review on {}; it still holds", hold.call, hold.review);
             }
             Ok(holds)
         }
@@ -77,7 +77,7 @@ fn erase_all(args: &Args) -> Result<Exit, ArchiveError> {
     for call in &args.call {
         let preview = archive::preview(&Place::new(&args.dir, call)?, what, &holds)?;
         if let Some(hold) = &preview.held {
-            eprintln!("oneside: {call} is held ({}, by {}); nothing is erased", hold.reason, hold.by);
+            warn_line!("oneside: {call} is held ({}, by {}); nothing is erased", hold.reason, hold.by);
             return Ok(Exit::Refused);
         }
         previews.push(preview);
@@ -87,12 +87,12 @@ fn erase_all(args: &Args) -> Result<Exit, ArchiveError> {
         let name = preview.place.name();
         if args.dry_run {
             for file in &preview.files {
-                println!("{name}: would delete {} ({} bytes)", file.file, file.bytes);
+                say_line!("{name}: would delete {} ({} bytes)", file.file, file.bytes);
             }
             continue;
         }
         archive::erase(preview, &args.reason, Timestamp::now())?;
-        println!(
+        say_line!(
             "{name}: {} erased, {} file(s), {bytes} bytes; receipt {name}.erased.json",
             what.words(),
             preview.files.len()

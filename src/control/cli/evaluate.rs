@@ -42,7 +42,7 @@ pub fn main(args: &Args) -> Exit {
         set.items.retain(|item| item.id.contains(only) || item.set.contains(only));
     }
     if set.items.is_empty() {
-        eprintln!(
+        warn_line!(
             "oneside: {}: no item of the set can be scored{}",
             args.set.display(),
             args.only.as_ref().map_or("", |_| " with this --only")
@@ -55,7 +55,7 @@ pub fn main(args: &Args) -> Exit {
     let report = evaluate::evaluate(&set, decode, |item, sound| {
         done += 1;
         if !args.quiet && (done % 20 == 0 || done == total) {
-            eprintln!("oneside: {done} of {total} items");
+            warn_line!("oneside: {done} of {total} items");
         }
         rating.run(item, sound)
     });
@@ -65,10 +65,10 @@ pub fn main(args: &Args) -> Exit {
 
 fn print(args: &Args, report: &Report) {
     match args.json {
-        true => println!("{:#}", table::json(report)),
-        false => print!("{}", table::text(report, args.per_item)),
+        true => say_line!("{:#}", table::json(report)),
+        false => say!("{}", table::text(report, args.per_item)),
     }
     for row in &report.failed {
-        eprintln!("oneside: {}: {}", row.name, row.figures);
+        warn_line!("oneside: {}: {}", row.name, row.figures);
     }
 }

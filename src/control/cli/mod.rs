@@ -1,5 +1,8 @@
 //! The command line: one file a command. Flags are read as written here and resolved by `config`.
 
+#[macro_use]
+mod say;
+
 pub mod batch;
 pub mod check;
 pub mod erase;
@@ -61,7 +64,7 @@ pub fn main() -> Exit {
         Command::Evaluate(args) => evaluate::main(&args),
         Command::Presets => presets::main(),
         Command::Schema => {
-            print!("{}", crate::source::wire::events::SCHEMA);
+            say!("{}", crate::source::wire::events::SCHEMA);
             Exit::Done
         }
     }
@@ -69,13 +72,13 @@ pub fn main() -> Exit {
 
 /// Says on standard error what went wrong, with everything that led to it.
 fn complain(error: &dyn std::error::Error) {
-    eprintln!("oneside: {error}");
+    warn_line!("oneside: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
         // Many messages carry their cause already.
         let text = cause.to_string();
         if !error.to_string().contains(&text) {
-            eprintln!("  because {text}");
+            warn_line!("  because {text}");
         }
         source = cause.source();
     }

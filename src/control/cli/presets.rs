@@ -13,11 +13,11 @@ pub fn main() -> Exit {
             AgentSide::NeedsPair(_) => "needs --pair".into(),
             AgentSide::Refused(_) => "refused".into(),
         };
-        println!("{:<20} {side:<22} {} ({})", preset.name, preset.assumes, preset.source);
+        say_line!("{:<20} {side:<22} {} ({})", preset.name, preset.assumes, preset.source);
     }
-    println!(
+    say_line!(
         "\nA preset says which channel is the agent's. An unknown export is refused, never guessed: listen to one"
     );
-    println!("recording and say --agent-channel.");
+    say_line!("recording and say --agent-channel.");
     Exit::Done
 }

@@ -53,8 +53,8 @@ impl<'a> Progress<'a> {
 
     fn say(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| warn_line!("{line}")),
+            None => warn_line!("{line}"),
         }
     }
 
@@ -69,7 +69,7 @@ impl<'a> Progress<'a> {
             state.told = Instant::now();
             let elapsed = state.started.elapsed().as_secs_f64();
             let left = elapsed * (total as f64 / (state.bytes_done.max(1)) as f64 - 1.0).max(0.0);
-            eprintln!(
+            warn_line!(
                 "oneside: {} of {} calls done, {elapsed:.0} s, about {left:.0} s left",
                 state.done,
                 self.inputs.len()

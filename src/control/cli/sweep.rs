@@ -52,20 +52,24 @@ fn run(args: &Args) -> Result<Exit, ArchiveError> {
     let now = Timestamp::now();
     let plan = sweep::plan(&args.dir, age, &holds, now)?;
     for due in &plan.due {
-        println!("due   {}  recorded {}", due.call, due.recorded_at);
+        say_line!("due   {}  recorded {}", due.call, due.recorded_at);
     }
     for (due, hold) in &plan.held {
-        println!(
+        say_line!(
             "held  {}  recorded {}; {} (by {}, review {})",
-            due.call, due.recorded_at, hold.reason, hold.by, hold.review
+            due.call,
+            due.recorded_at,
+            hold.reason,
+            hold.by,
+            hold.review
         );
     }
     for (call, why) in &plan.undated {
-        println!("?     {call}  {why}");
+        say_line!("?     {call}  {why}");
     }
     let mut exit = if plan.undated.is_empty() { Exit::Done } else { Exit::Partly };
     if !args.yes {
-        println!(
+        say_line!(
             "{} due, {} held, {} not due. Nothing was deleted; --yes deletes.",
             plan.due.len(),
             plan.held.len(),
@@ -78,11 +82,11 @@ fn run(args: &Args) -> Result<Exit, ArchiveError> {
         match result {
             Ok(_) => erased += 1,
             Err(error) => {
-                eprintln!("oneside: {call}: {error}");
+                warn_line!("oneside: {call}: {error}");
                 exit = Exit::Partly;
             }
         }
     }
-    println!("{erased} erased with receipts, {} held, {} not due.", plan.held.len(), plan.kept);
+    say_line!("{erased} erased with receipts, {} held, {} not due.", plan.held.len(), plan.kept);
     Ok(exit)
 }

@@ -24,7 +24,7 @@ pub struct Args {
 /// Runs the command.
 pub fn main(args: &Args) -> Exit {
     if !args.dir.is_dir() {
-        eprintln!("oneside: {}: there is no such directory", args.dir.display());
+        warn_line!("oneside: {}: there is no such directory", args.dir.display());
         return Exit::Usage;
     }
     let mut told = Instant::now();
@@ -34,7 +34,7 @@ pub fn main(args: &Args) -> Exit {
         if !args.quiet && told.elapsed() > Duration::from_secs(2) {
             told = Instant::now();
             let end = if std::io::stderr().is_terminal() { "\r" } else { "\n" };
-            eprint!("oneside: {} MiB read, at {}{end}", bytes_before >> 20, file.display());
+            warn!("oneside: {} MiB read, at {}{end}", bytes_before >> 20, file.display());
         }
     };
     let report = match archive::verify(&args.dir, &mut progress) {
@@ -46,16 +46,16 @@ pub fn main(args: &Args) -> Exit {
     };
     if args.json {
         match serde_json::to_string_pretty(&report) {
-            Ok(text) => println!("{text}"),
+            Ok(text) => say_line!("{text}"),
             Err(error) => super::complain(&error),
         }
     } else {
         for finding in &report.findings {
             let word = if finding.severity == Severity::Warning { "warning: " } else { "" };
-            println!("{word}{finding}");
+            say_line!("{word}{finding}");
         }
         if !args.quiet || !report.is_sound() {
-            println!(
+            say_line!(
                 "{} call(s), {} receipt(s), {} file(s), {} MiB: {}",
                 report.calls,
                 report.receipts,
