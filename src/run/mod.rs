@@ -3,10 +3,12 @@
 //! * [`drive`]: one recording through one call, into any outlet.
 //! * [`job`]: one input of a batch: skip, drive, store, dispose.
 //! * [`desk`]: the whole batch: workers, the stop flag, what is told to whoever watches.
+//! * [`hardening`]: no core dumps.
 //! * [`rating`]: a labelled set through calls without a store, scored.
 
 pub mod desk;
 pub mod drive;
+pub mod hardening;
 pub mod job;
 pub mod naming;
 pub mod rating;

@@ -11,6 +11,7 @@ mod door_rules;
 mod encode;
 mod evaluate;
 mod faults;
+mod hardening;
 mod hunt;
 mod manual;
 mod memory;

@@ -18,6 +18,7 @@ pub mod verify;
 use clap::{Parser, Subcommand};
 
 use super::exit::Exit;
+use crate::run::hardening::forbid_core_dumps;
 
 /// One-sided call recording: keeps the agent's side of a call, and the customer's only under a standing grant made by
 /// an active act.
@@ -55,6 +56,10 @@ enum Command {
 
 /// Runs the command that the process was started with.
 pub fn main() -> Exit {
+    if let Err(error) = forbid_core_dumps() {
+        eprintln!("oneside: core dumps could not be forbidden, so a crash could leave sound on the disk: {error}");
+        return Exit::Refused;
+    }
     match Cli::parse().command {
         Command::Batch(args) => batch::main(&args),
         Command::Check(args) => check::main(&args),
