@@ -32,7 +32,7 @@ fn bad_files() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
         ("four.wav", b"RIFF".to_vec(), &["byte"]),
         ("text.wav", b"#!/bin/sh\necho hello\n".to_vec(), &["byte 0"]),
         ("no-data.wav", riff(&[chunk(b"fmt ", &fmt(1, 16, 2, RATE))]), &["data"]),
-        ("no-fmt.wav", riff(&[data.clone()]), &["fmt"]),
+        ("no-fmt.wav", riff(std::slice::from_ref(&data)), &["fmt"]),
         ("mono.wav", wav16(&sound, 1, RATE), &["one channel", "--pair"]),
         ("nine.wav", wav16(&sound, 9, RATE), &["9"]),
         ("no-channels.wav", with(fmt(1, 16, 0, RATE)), &["channel"]),
