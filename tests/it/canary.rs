@@ -104,7 +104,7 @@ fn no_sample_of_the_customer_is_written_from_flac_raw_files_pairs_or_at_another_
     let (agent, canary) = (agent(SECONDS), canary(SECONDS, 2));
     let stereo = interleave(&[&agent, &canary]);
     let hunt = Hunt::of(customers(&canary));
-    let raw: [(&str, fn(i16, &mut Vec<u8>)); 3] = [
+    let raw: [(&str, encode::Put); 3] = [
         ("s16le", encode::s16le),
         ("mulaw", |v, b| b.push(encode::mulaw(v))),
         ("alaw", |v, b| b.push(encode::alaw(v))),

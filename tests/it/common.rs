@@ -19,9 +19,9 @@ pub const GRANTED: &str = r#"{"at":0,"event":"told","notice":"std","version":3}
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// An empty directory; `name` keeps the tests of one process apart.
+    /// An empty directory; `name` keeps the tests apart; what a failed test left is removed.
     pub fn new(name: &str) -> Scratch {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("blackbox-{name}-{}", std::process::id()));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("blackbox-{name}"));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path).expect("a directory under the target directory");
         Scratch(path)

@@ -10,6 +10,9 @@ use serde_json::Value;
 use super::common::{GRANTED, RATE, Ran, Scratch, agent, batch, canary, interleave, voices};
 use super::encode;
 
+/// A call's name, its agent, its customer, the finding (none: empty) and the result.
+type Doubtful<'a> = (&'a str, &'a [i16], &'a [i16], &'a str, &'a str);
+
 fn kept(samples: &[i16]) -> usize {
     samples.iter().filter(|v| **v != 0).count()
 }
@@ -100,7 +103,7 @@ fn what_is_doubtful_about_a_calls_sound_does_what_the_table_of_findings_says() {
     let (talk, other) = (agent(12), canary(12, 3));
     let times = |factor: f64| talk.iter().map(|v| (f64::from(*v) * factor) as i16).collect::<Vec<i16>>();
     let silence = vec![0; talk.len()];
-    let sounds: [(&str, &[i16], &[i16], &str, &str); 8] = [
+    let sounds: [Doubtful; 8] = [
         ("twin", &talk, &talk, "twin", "quarantined"),
         ("twin-softer", &talk, &times(0.7), "twin", "quarantined"),
         ("opposite", &talk, &times(-1.0), "opposite_phase", "quarantined"),

@@ -1,5 +1,8 @@
 //! Sound files of every kind, byte by byte: written here from the formats' descriptions, sharing nothing with the reader.
 
+/// Puts a sample behind the bytes that are there.
+pub type Put = fn(i16, &mut Vec<u8>);
+
 /// A kind of WAV file.
 pub struct Kind {
     /// For names of calls.
@@ -41,12 +44,12 @@ pub fn wav16(samples: &[i16], channels: u16, rate: u32) -> Vec<u8> {
 }
 
 /// A `fmt ` chunk and a `data` chunk.
-pub fn plain(tag: u16, bits: u16, samples: &[i16], channels: u16, rate: u32, put: fn(i16, &mut Vec<u8>)) -> Vec<u8> {
+pub fn plain(tag: u16, bits: u16, samples: &[i16], channels: u16, rate: u32, put: Put) -> Vec<u8> {
     riff(&[chunk(b"fmt ", &fmt(tag, bits, channels, rate)), chunk(b"data", &body(samples, put))])
 }
 
 /// The samples alone.
-pub fn body(samples: &[i16], put: fn(i16, &mut Vec<u8>)) -> Vec<u8> {
+pub fn body(samples: &[i16], put: Put) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(samples.len() * 8);
     samples.iter().for_each(|sample| put(*sample, &mut bytes));
     bytes

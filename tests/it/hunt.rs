@@ -8,7 +8,7 @@ use super::encode;
 const BLOCK: usize = 8;
 
 /// A way of writing samples down.
-type Coding = (&'static str, fn(i16, &mut Vec<u8>));
+type Coding = (&'static str, encode::Put);
 
 const CODINGS: [Coding; 12] = [
     ("s16le", encode::s16le),
