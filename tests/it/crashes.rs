@@ -18,9 +18,21 @@ fn no_seed_and_no_crash_of_a_fuzzer_breaks_anything() {
     }
 }
 
+/// What is known to break and not mended yet. A file that passes moves to `crashes`.
+#[test]
+#[ignore = "an event that comes late and is stamped back ends a kept stretch before what was written of it"]
+fn what_is_open_breaks_nothing_any_more() {
+    for (target, run) in harness::TARGETS {
+        for file in files("open", target) {
+            println!("{}", file.display());
+            run(&fs::read(&file).unwrap());
+        }
+    }
+}
+
 #[test]
 fn every_directory_of_seeds_or_crashes_belongs_to_a_target() {
-    for kind in ["seeds", "crashes"] {
+    for kind in ["seeds", "crashes", "open"] {
         for entry in fs::read_dir(fuzz_dir().join(kind)).into_iter().flatten() {
             let name = entry.unwrap().file_name();
             assert!(harness::TARGETS.iter().any(|(target, _)| name == *target), "{kind}/{}", name.display());

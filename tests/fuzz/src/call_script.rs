@@ -180,7 +180,7 @@ fn event(bytes: &mut Bytes<'_>) -> Event {
         11 => Event::Held,
         12 => Event::Retrieved,
         13 => Event::HungUp,
-        14 => Event::Expired { party: party(bytes) },
+        14 => Event::Expired { party: party(bytes), token: "7".into() },
         _ => Event::Unusable { said: "?".into(), refusal: Refusal::UnknownEvent },
     }
 }
