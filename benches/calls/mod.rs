@@ -1,5 +1,7 @@
 //! Calls to measure on: the project's samples, cut into turns of a conversation and put together anew, 8 kHz stereo.
 
+#![allow(dead_code)] // each of those who include it uses a part
+
 use std::error::Error;
 use std::ops::Range;
 use std::path::Path;

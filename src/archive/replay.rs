@@ -35,19 +35,21 @@ pub(super) fn check(manifest: &Manifest, notes: &mut Notes<'_>) {
 }
 
 /// Whether the times that are written down can be: what opens counts not before it was reported (CON-06), what shuts
-/// not after it.
+/// not after it, unless an event before it counted later still (both within one sample).
 fn check_times(manifest: &Manifest, events: &[Stamped], notes: &mut Notes<'_>) {
+    let mut before = MediaTime::ZERO;
     for (index, event) in events.iter().enumerate() {
         let exact = Stamped::new(event.nanos, None, event.event.clone(), manifest.rate_hz).at;
         let backdated = match event.event.rank() {
             crate::consent::event::Rank::Opens => event.at < exact,
-            crate::consent::event::Rank::Shuts => event.at > exact,
+            crate::consent::event::Rank::Shuts => event.at > exact.max(before),
             crate::consent::event::Rank::Informs => false,
         };
         if backdated {
             let what = format!("it counts from sample {}, but was reported for sample {}", event.at.0, exact.0);
             notes.error_at("ledger_time", format!("ledger entry {index}"), what);
         }
+        before = before.max(event.at);
     }
 }
 

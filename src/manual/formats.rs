@@ -20,6 +20,10 @@
 //! edits; whoever can write the directory can also make a new seal, so keep a copy of the seals (`batch.json` lists
 //! them) elsewhere if that matters.
 //!
+//! What nobody outside remembers nobody can miss: who removes a call, its receipt and its line in `batch.json` leaves no
+//! trace in the directory. `batch.json` says what the last run did; an erasure of one track afterwards stands in the
+//! receipt, an erasure of the whole call also takes its line away.
+//!
 //! # The digest of sound
 //!
 //! The data after the header is cut into blocks of 4096 bytes. A block of zeros adds nothing; every other block adds its
