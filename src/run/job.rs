@@ -133,7 +133,7 @@ impl Orders {
         let recorded = self.record(input, &place, &events, stop, advance)?;
         let Recorded { closing, recorder, sketch, format, map } = recorded;
         // What was read must be what was recognised: a file that changed meanwhile is not recorded.
-        if identity::of(&input.sound, coverage)? != identity {
+        if !identity::still(&input.sound, &identity)? {
             return Err(SourceError::Changed { path: first_path(input).into() }.into());
         }
         let about = self.about(&name, input, &identity, &format, map, &events, fingerprint);

@@ -45,6 +45,18 @@ pub fn of(sound: &Sound, coverage: Coverage) -> Result<Vec<Identity>, SourceErro
     sound.paths().into_iter().map(|path| of_file(path, coverage)).collect()
 }
 
+/// Whether the files still have the size and the time of change that they had when they were recognised: asked after
+/// they were read, because a recorder may still be writing.
+pub fn still(sound: &Sound, identities: &[Identity]) -> Result<bool, SourceError> {
+    for (path, identity) in sound.paths().into_iter().zip(identities) {
+        let meta = std::fs::metadata(path).map_err(|source| SourceError::Io { path: path.into(), source })?;
+        if meta.len() != identity.size || mtime_ns(&meta) != identity.mtime_ns {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
 /// The identity of one file.
 pub fn of_file(path: &Path, coverage: Coverage) -> Result<Identity, SourceError> {
     if !std::fs::metadata(path).map_err(|source| SourceError::Io { path: path.into(), source })?.is_file() {
@@ -53,11 +65,15 @@ pub fn of_file(path: &Path, coverage: Coverage) -> Result<Identity, SourceError>
     measure(path, coverage).map_err(|source| SourceError::Io { path: path.into(), source })
 }
 
+fn mtime_ns(meta: &std::fs::Metadata) -> u64 {
+    let since = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0)
+}
+
 fn measure(path: &Path, coverage: Coverage) -> io::Result<Identity> {
     let mut file = File::open(path)?;
     let meta = file.metadata()?;
-    let since = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let mtime_ns = since.and_then(|since| u64::try_from(since.as_nanos()).ok()).unwrap_or(0);
+    let mtime_ns = mtime_ns(&meta);
     let size = meta.len();
     let mut hasher = blake3::Hasher::new();
     // The sound goes through this buffer, so it is wiped.
