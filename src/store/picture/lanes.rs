@@ -30,7 +30,8 @@ pub(super) fn agent(canvas: &mut Canvas, top: f64, sketch: &Sketch, scale: Scale
         let mut below = 0.0;
         for (fate, runs) in fates.iter().zip(&mut runs) {
             let share = sketch.agent_share(sample, *fate);
-            let above = below + if momentary { share.round() } else { share };
+            // Two halves of a column must not become two wholes.
+            let above: f64 = (below + if momentary { share.round() } else { share }).min(1.0);
             let (low, high) = ((below * STEPS).round() / STEPS, (above * STEPS).round() / STEPS);
             if high > low {
                 extend(runs, column, top + AGENT_HEIGHT * (1.0 - high), AGENT_HEIGHT * (high - low));

@@ -271,6 +271,21 @@ fn what_changed_nothing_changes_no_reason() {
 }
 
 #[test]
+fn a_column_shared_by_two_fates_stays_within_its_lane() {
+    // A picture column of this call is 20 ms, so every turn falls into the middle of one.
+    let turns =
+        |odd: usize| (0..20).filter(move |i| i % 2 == odd).map(|i| (i as f64 + 0.01, i as f64 + 1.01)).collect();
+    let scene = Scene { seconds: 20.0, agent: turns(0), bleed: turns(1), ..Scene::default() };
+    let picture = scene.picture("shared");
+    let tops = |fill: &str| -> Vec<f64> {
+        let path = picture.split(&format!("<path fill=\"{fill}\" d=\"")).nth(1).expect("it is drawn").split('"').next();
+        path.unwrap().split('M').skip(1).map(|run| run.split([' ', 'h']).nth(1).unwrap().parse().unwrap()).collect()
+    };
+    let lane = tops("#0072b2").into_iter().fold(f64::INFINITY, f64::min);
+    assert!(tops("url(#bleed)").iter().all(|top| *top >= lane), "{:?} above {lane}", tops("url(#bleed)"));
+}
+
+#[test]
 fn parts_are_never_rounded_to_all_or_nothing() {
     assert_eq!(percent(0, 10), "0 %");
     assert_eq!(percent(1, 1_000_000), "< 1 %");
