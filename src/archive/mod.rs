@@ -1,10 +1,10 @@
 //! What is kept, how long, and the proof of it: over the same files that the store writes, needing nothing else.
 //!
-//! * [`verify`]: re-checks at rest everything that can be checked; [`report`]: what it finds. `record` checks what is
+//! * [`mod@verify`]: re-checks at rest everything that can be checked; [`report`]: what it finds. `record` checks what is
 //!   written down, `replay` plays the ledger through a fresh door, `sound` reads the files themselves.
-//! * [`erase`]: erases for good and leaves a [`receipt`]; [`sweep`]: does so when retention ends; [`hold`]: what
+//! * [`mod@erase`]: erases for good and leaves a [`receipt`]; [`mod@sweep`]: does so when retention ends; [`hold`]: what
 //!   neither may touch.
-//! * [`dispose`]: removes an input once its outputs are safe.
+//! * [`mod@dispose`]: removes an input once its outputs are safe.
 //!
 //! Nothing here reads a clock: what time it is comes from outside.
 

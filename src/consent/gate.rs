@@ -2,7 +2,7 @@
 //!
 //! Why one can believe it:
 //! * `Cleared` and `Grant` have private fields; only this file builds them.
-//! * A `Grant` is made only of a [`Decision`], and a decision carries an [`Act`]; silence has no variant.
+//! * A `Grant` is made only of a [`Decision`](super::Decision), and a decision carries an [`Act`](super::Act); silence has no variant.
 //! * A `Cleared` borrows the gate and every event needs `&mut` gate, so none outlives a withdrawal.
 //! * The agent's side needs a proof, too: [`Heard`], made only by the bleed guard.
 //!

@@ -206,7 +206,7 @@ pub struct Output {
     pub length_samples: Option<u64>,
     /// Its bytes.
     pub bytes: u64,
-    /// Of a sound file the digest of [`super::digest`], else plain BLAKE3; in hexadecimal.
+    /// Of a sound file the digest of [`digest`](crate::store::digest), else plain BLAKE3; in hexadecimal.
     pub digest: String,
 }
 
