@@ -55,6 +55,15 @@ pub struct Levels {
 pub fn measure(agent: &[i16], customer: &[i16]) -> Levels {
     let len = agent.len().min(customer.len());
     let (agent, customer) = (&agent[..len], &customer[..len]);
+    if let (Ok(agent), Ok(customer)) = (agent.try_into(), customer.try_into()) {
+        return measure_8k(agent, customer);
+    }
+    measure_any(agent, customer)
+}
+
+/// Frames of any length, equal on both sides.
+fn measure_any(agent: &[i16], customer: &[i16]) -> Levels {
+    let len = agent.len();
     let half = len / 2;
     let fold = (len / 160).max(1);
     let (first, second) = if fold == 1 {
@@ -112,7 +121,7 @@ fn step(before: i16, after: i16) -> i16 {
     difference.saturating_add(difference).saturating_add(4) >> 3
 }
 
-/// Sums at about 8 kHz: the hot path, in plain loops that the compiler turns into multiply-adds of eight samples.
+/// Sums at about 8 kHz, in plain loops that the compiler turns into multiply-adds.
 fn plain(agent: &[i16], customer: &[i16]) -> Sums {
     let count = agent.len().saturating_sub(2);
     let mut sums = Sums { count: count as u64, ..Sums::default() };
@@ -142,6 +151,58 @@ fn products(agent: &[i16], customer: &[i16]) -> [i32; 3] {
         ac += a * c;
     }
     [aa, cc, ac]
+}
+
+/// Differences in a unit of the commonest frame, 160 samples.
+const UNIT_8K: usize = 80;
+
+/// Aligned, so that a register of them is one operand.
+#[repr(align(16))]
+struct Steps([i16; UNIT_8K]);
+
+/// What [`plain`] measures, for 160 samples. With the lengths fixed and differences and products apart, the compiler
+/// makes both of whole registers: on x86-64 that takes 60 % of the time. The shapes of these loops, and what is inlined
+/// and what is not, decide about that; measure before touching them.
+fn measure_8k(agent: &[i16; 160], customer: &[i16; 160]) -> Levels {
+    let (a, c) = (steps(agent, 0), steps(customer, 0));
+    let first = (product(&a, &a), product(&c, &c), product(&a, &c));
+    let (a, c) = (steps(agent, 78), steps(customer, 78));
+    let second = (product(&a, &a), product(&c, &c), product(&a, &c));
+    // A sum of squares has no sign.
+    let level = |sum: i64| mean(sum as u64, UNIT_8K as u64);
+    Levels {
+        agent: [level(first.0), level(second.0)],
+        customer: [level(first.1), level(second.1)],
+        agent_energy: (first.0 + second.0) as u64,
+        customer_energy: (first.1 + second.1) as u64,
+        dot: first.2 + second.2,
+        agent_peak: peak(agent),
+    }
+}
+
+/// Differences of two samples apart, beginning at `from`.
+#[inline(always)]
+fn steps(samples: &[i16; 160], from: usize) -> Steps {
+    let mut steps = Steps([0; UNIT_8K]);
+    for i in 0..UNIT_8K {
+        steps.0[i] = step(samples[from + i], samples[from + i + 2]);
+    }
+    steps
+}
+
+#[inline(never)]
+fn product(a: &Steps, b: &Steps) -> i64 {
+    part::<32>(a, b, 0) + part::<32>(a, b, 32) + part::<16>(a, b, 64)
+}
+
+/// The products of a power of two of differences: a sum of so many is a tree of multiply-adds.
+#[inline(always)]
+fn part<const N: usize>(a: &Steps, b: &Steps, from: usize) -> i64 {
+    let mut sum = 0i32;
+    for i in from..from + N {
+        sum += i32::from(a.0[i]) * i32::from(b.0[i]);
+    }
+    i64::from(sum)
 }
 
 /// Sums at higher rates: every `fold` samples are averaged into one first.
@@ -234,6 +295,27 @@ mod tests {
             ((twice + 4).min(32_767).div_euclid(8) as u64).wrapping_mul((twice + 4).min(32_767).div_euclid(8) as u64)
         };
         units.iter().flat_map(|unit| unit.windows(3).map(square)).sum()
+    }
+
+    #[test]
+    fn the_quick_way_measures_the_same() {
+        let mut mixed = 1u32;
+        let mut noise = |shift: usize| -> [i16; 160] {
+            std::array::from_fn(|_| {
+                mixed = mixed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (mixed >> 16) as i16 >> shift
+            })
+        };
+        for seed in 0..2_000 {
+            let (agent, customer) = (noise(seed % 16), noise(seed / 16 % 16));
+            assert_eq!(measure_8k(&agent, &customer), measure_any(&agent, &customer));
+        }
+        for edge in [[i16::MIN, i16::MAX], [i16::MAX, i16::MIN], [0, i16::MIN]] {
+            let agent = std::array::from_fn(|t| edge[t / 2 % 2]);
+            let customer = std::array::from_fn(|t| edge[t % 2]);
+            assert_eq!(measure_8k(&agent, &customer), measure_any(&agent, &customer));
+            assert_eq!(measure_8k(&agent, &agent), measure_any(&agent, &agent));
+        }
     }
 
     #[test]
