@@ -22,6 +22,10 @@ pub const OCTAVE: Level = 256;
 /// A side whose level lies above this (about -60 dBFS of white noise) is active.
 pub const ACTIVE: Level = 1_810;
 
+/// Twin channels are alike in level within this. A line echoes the agent at -10 dB or less, a headset leaks the
+/// customer at -12 dB or less: neither is a twin.
+pub const TWIN_WITHIN: Level = tenths_db(60);
+
 /// Samples that one `i32` accumulator can take: a square is at most 2^24, 112 of them stay below 2^31.
 const CHUNK: usize = 112;
 
@@ -43,10 +47,19 @@ pub struct Levels {
     /// The same of the customer's line.
     pub customer_energy: u64,
     /// Sum of microphone x customer in the same band: equal to both energies for twin channels, to their negative for
-    /// channels in opposite phase.
+    /// channels in opposite phase. 0 unless [`Levels::may_be_twins`]: elsewhere nobody asks for it.
     pub dot: i64,
     /// Largest absolute sample of the microphone as it came (32,768 for `i16::MIN`), to count clipping.
     pub agent_peak: u16,
+}
+
+impl Levels {
+    /// Whether both sides are active, and in both units equally loud within [`TWIN_WITHIN`].
+    pub fn may_be_twins(&self) -> bool {
+        let active = |side: [Level; 2]| side[0].max(side[1]) > ACTIVE;
+        let alike = |unit: usize| (self.agent[unit] - self.customer[unit]).abs() <= TWIN_WITHIN;
+        alike(0) && alike(1) && active(self.agent) && active(self.customer)
+    }
 }
 
 /// Measures one frame: `agent` and `customer` hold the same samples of time; a longer one is read as far as the other
@@ -75,14 +88,18 @@ fn measure_any(agent: &[i16], customer: &[i16]) -> Levels {
     } else {
         (folded(&agent[..half], &customer[..half], fold), folded(&agent[half..], &customer[half..], fold))
     };
-    Levels {
+    let mut levels = Levels {
         agent: [mean(first.agent, first.count), mean(second.agent, second.count)],
         customer: [mean(first.customer, first.count), mean(second.customer, second.count)],
         agent_energy: first.agent + second.agent,
         customer_energy: first.customer + second.customer,
         dot: first.dot + second.dot,
         agent_peak: peak(agent),
+    };
+    if !levels.may_be_twins() {
+        levels.dot = 0;
     }
+    levels
 }
 
 /// `power` of a [`Level`]: the inverse of the logarithm, with the same straight lines.
@@ -164,20 +181,23 @@ struct Steps([i16; UNIT_8K]);
 /// makes both of whole registers: on x86-64 that takes 60 % of the time. The shapes of these loops, and what is inlined
 /// and what is not, decide about that; measure before touching them.
 fn measure_8k(agent: &[i16; 160], customer: &[i16; 160]) -> Levels {
-    let (a, c) = (steps(agent, 0), steps(customer, 0));
-    let first = (product(&a, &a), product(&c, &c), product(&a, &c));
-    let (a, c) = (steps(agent, 78), steps(customer, 78));
-    let second = (product(&a, &a), product(&c, &c), product(&a, &c));
+    let (a, c) = ([steps(agent, 0), steps(agent, 78)], [steps(customer, 0), steps(customer, 78)]);
     // A sum of squares has no sign.
-    let level = |sum: i64| mean(sum as u64, UNIT_8K as u64);
-    Levels {
-        agent: [level(first.0), level(second.0)],
-        customer: [level(first.1), level(second.1)],
-        agent_energy: (first.0 + second.0) as u64,
-        customer_energy: (first.1 + second.1) as u64,
-        dot: first.2 + second.2,
+    let energies = |side: &[Steps; 2]| [product(&side[0], &side[0]) as u64, product(&side[1], &side[1]) as u64];
+    let (agent_energies, customer_energies) = (energies(&a), energies(&c));
+    let level = |sum: u64| mean(sum, UNIT_8K as u64);
+    let mut levels = Levels {
+        agent: agent_energies.map(level),
+        customer: customer_energies.map(level),
+        agent_energy: agent_energies[0] + agent_energies[1],
+        customer_energy: customer_energies[0] + customer_energies[1],
+        dot: 0,
         agent_peak: peak(agent),
+    };
+    if levels.may_be_twins() {
+        levels.dot = product(&a[0], &c[0]) + product(&a[1], &c[1]);
     }
+    levels
 }
 
 /// Differences of two samples apart, beginning at `from`.

@@ -201,7 +201,7 @@ impl Guard {
     fn without_echo(&mut self, levels: &Levels) -> [Level; 2] {
         let customer = middle(levels.customer);
         // The frame as a whole is compared, as it was learnt: a syllable that begins in its second half must not slip past.
-        let echo = self.echo.hear([audible(middle(levels.agent))], [customer]);
+        let echo = self.echo.expect(audible(middle(levels.agent)), customer);
         if customer > echo + ECHO_SLACK { levels.customer.map(audible) } else { [SILENT; 2] }
     }
 

@@ -177,44 +177,59 @@ impl<const LANES: usize> Path<LANES> {
         }
     }
 
-    /// Takes one or two units, oldest first: what the source and the target measure at the same time. Answers with
-    /// what is now expected in the newest.
+    /// Takes two units, oldest first: what the source and the target measure at the same time.
     #[inline]
-    pub(super) fn hear<const N: usize>(&mut self, source: [Level; N], target: [Level; N]) -> Level {
-        for unit in 0..N {
-            let window = self.source.ahead::<LANES>(unit + 1);
-            let loudest = window.iter().chain(&source[..=unit]).fold(SILENT, |loudest, &level| loudest.max(level));
-            self.follow_tail(window[0]);
-            self.follow_peak(source[unit]);
-            let threshold = (self.peak - self.reach).max(AUDIBLE);
-            if loudest < threshold {
-                continue;
-            }
-            self.active_units = self.active_units.saturating_add(1);
-            let pace = if self.active_units < YOUNG_UNITS { YOUNG } else { SETTLED };
-            // Loud enough to teach, and not so much weaker than the target that this must be somebody else.
-            let above = (threshold - 1).max(target[unit] - CEILING);
-            let lesson = Lesson { target: target[unit], above, pace };
-            for (lane, &level) in self.lanes.iter_mut().zip(self.source.ahead::<LANES>(unit + 1)) {
-                *lane = lesson.follow(*lane, level, self.most);
-            }
-            for (delay, &level) in source[..=unit].iter().rev().enumerate() {
-                let lane = &mut self.lanes[LANES - 1 - delay];
-                *lane = lesson.follow(*lane, level, self.most);
-            }
+    pub(super) fn hear(&mut self, source: [Level; 2], target: [Level; 2]) {
+        let first = self.learn(&source[..1], target[0]);
+        let second = self.learn(&source, target[1]);
+        self.learn_newest(0, source[0], first);
+        self.learn_newest(0, source[1], second);
+        self.learn_newest(1, source[0], second);
+        self.source.push(source[0]);
+        self.source.push(source[1]);
+    }
+
+    /// Takes one unit and answers with what is now expected in it.
+    #[inline]
+    pub(super) fn expect(&mut self, source: Level, target: Level) -> Level {
+        let lesson = self.learn(&[source], target);
+        let past = self.lanes.iter().zip(self.source.ahead::<LANES>(1));
+        let past = past.fold(self.tail.at(0), |loudest, (lane, level)| loudest.max(lane + level));
+        self.learn_newest(0, source, lesson);
+        self.source.push(source);
+        past.max(self.lanes[LANES - 1] + source)
+    }
+
+    /// Learns from one unit, the last of `new`, in the lanes of all units before those: the others are left to
+    /// [`learn_newest`](Path::learn_newest), which touches single lanes and so comes last.
+    #[inline(always)]
+    fn learn(&mut self, new: &[Level], target: Level) -> Option<Lesson> {
+        let oldest = self.source.ahead::<LANES>(new.len())[0];
+        self.follow_tail(oldest);
+        self.follow_peak(new[new.len() - 1]);
+        let Path { source, lanes, most, .. } = self;
+        let window = source.ahead::<LANES>(new.len());
+        let loudest = window.iter().chain(new).fold(SILENT, |loudest, &level| loudest.max(level));
+        let threshold = (self.peak - self.reach).max(AUDIBLE);
+        if loudest < threshold {
+            return None;
         }
-        let window = self.source.ahead::<LANES>(N);
-        let past =
-            self.lanes.iter().zip(window).fold(self.tail.at(0), |loudest, (lane, level)| loudest.max(lane + level));
-        let now = source
-            .iter()
-            .rev()
-            .enumerate()
-            .fold(past, |loudest, (delay, &level)| loudest.max(self.lanes[LANES - 1 - delay] + level));
-        for level in source {
-            self.source.push(level);
+        self.active_units = self.active_units.saturating_add(1);
+        let pace = if self.active_units < YOUNG_UNITS { YOUNG } else { SETTLED };
+        // Loud enough to teach, and not so much weaker than the target that this must be somebody else.
+        let lesson = Lesson { target, above: (threshold - 1).max(target - CEILING), pace };
+        for (lane, &level) in lanes.iter_mut().zip(window) {
+            *lane = lesson.follow(*lane, level, *most);
         }
-        now
+        Some(lesson)
+    }
+
+    #[inline(always)]
+    fn learn_newest(&mut self, delay: usize, level: Level, lesson: Option<Lesson>) {
+        if let Some(lesson) = lesson {
+            let lane = &mut self.lanes[LANES - 1 - delay];
+            *lane = lesson.follow(*lane, level, self.most);
+        }
     }
 
     /// Takes one unit of the source alone; nothing is learnt from it.
