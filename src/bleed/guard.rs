@@ -15,7 +15,7 @@ use super::Reference;
 use super::evidence::{AHEAD_UNITS, Evidence, Seen};
 use super::leak::{Account, Leak};
 use super::likeness::{ALIKE, ALIKE_BESIDE_AGENT, Likeness};
-use super::path::{AUDIBLE, History, LEAST, Path, SILENT, YOUNG_UNITS};
+use super::path::{AUDIBLE, LEAST, Path, Recent, SILENT, YOUNG_UNITS};
 use crate::audio::level::{Level, Levels, OCTAVE, tenths_db};
 
 /// Frames that must have been heard after the one a verdict is asked for: 100 ms.
@@ -90,7 +90,7 @@ pub struct Guard {
     likeness: Likeness,
     evidence: Evidence,
     account: Account,
-    agent: History,
+    agent: Recent,
     noise: Level,
     floor: Level,
     floor_units: u32,
@@ -112,7 +112,7 @@ impl Guard {
             likeness: Likeness::new(),
             evidence: Evidence::new(),
             account: Account::new(),
-            agent: History::new(),
+            agent: Recent::new(),
             noise: FULL_SCALE,
             floor: 0,
             floor_units: FLOOR_LOST,
@@ -131,10 +131,10 @@ impl Guard {
             return;
         }
         let customer = self.without_echo(levels);
+        self.bleed.hear(customer, levels.agent);
         for (agent, customer) in levels.agent.into_iter().zip(customer) {
             self.noise = agent.min(self.noise + 1);
             self.agent.push(agent);
-            self.bleed.hear(customer, agent);
             if customer > AUDIBLE {
                 self.account.customer(customer);
             }
@@ -200,10 +200,9 @@ impl Guard {
     /// The customer's levels, silent where the line carries no more than the agent's own echo (ONE-05).
     fn without_echo(&mut self, levels: &Levels) -> [Level; 2] {
         let customer = middle(levels.customer);
-        self.echo.hear(audible(middle(levels.agent)), customer);
         // The frame as a whole is compared, as it was learnt: a syllable that begins in its second half must not slip past.
-        let echo = self.echo.expected(0) + ECHO_SLACK;
-        if customer > echo { levels.customer.map(audible) } else { [SILENT; 2] }
+        let echo = self.echo.expect(audible(middle(levels.agent)), customer);
+        if customer > echo + ECHO_SLACK { levels.customer.map(audible) } else { [SILENT; 2] }
     }
 
     /// Whether the microphone follows the customer at a level that the bleed path does not expect.
@@ -244,7 +243,7 @@ impl Guard {
         if let Some(unit) = self.units.checked_sub(1 + back as u64) {
             self.account.judged(unit, agent, expected);
         }
-        let customer_heard = self.bleed.loudest(back) > AUDIBLE;
+        let customer_heard = self.bleed.is_heard(back);
         let keeps_floor = self.keeps_floor(agent, above_noise, customer_heard);
         if customer_heard && above_noise < NOISE_REACH {
             return Seen { quiet: true, ..Seen::default() };

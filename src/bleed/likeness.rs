@@ -51,21 +51,19 @@ impl Likeness {
 
     /// Takes one frame; customer levels below `threshold` say nothing. The best delay, if its deviation is below `limit`.
     pub(super) fn hear(&mut self, customer: Level, agent: Level, threshold: Level, limit: Level) -> Option<Match> {
-        self.customer.push(customer);
-        let window = self.customer.window::<LANES>(0);
-        let lanes = self.means.iter_mut().zip(&mut self.deviations).zip(window);
+        let window = self.customer.ahead::<LANES>(1);
+        let loudest = window.iter().fold(customer, |loudest, &level| loudest.max(level));
         let mut least = limit;
-        for ((mean, deviation), &level) in lanes {
-            let off = agent - level - *mean;
-            let far = off.abs() > RESTART;
-            let moved = if far { *mean + off } else { *mean + (off >> 3) };
-            let spread = if far { (*deviation).max(DOUBT) } else { *deviation + ((off.abs() - *deviation) >> 3) };
-            let active = level >= threshold;
-            *mean = if active { moved } else { *mean };
-            *deviation = if active { spread } else { *deviation };
-            let counts = active && *mean < CEILING;
-            least = least.min(if counts { *deviation } else { limit });
+        if loudest >= threshold {
+            for ((mean, deviation), &level) in self.means.iter_mut().zip(&mut self.deviations).zip(window) {
+                follow(mean, deviation, agent - level, level >= threshold);
+                least = least.min(pick((level >= threshold) & (*mean < CEILING), *deviation, limit));
+            }
+            let (mean, deviation) = (&mut self.means[LANES - 1], &mut self.deviations[LANES - 1]);
+            follow(mean, deviation, agent - customer, customer >= threshold);
+            least = least.min(pick((customer >= threshold) & (*mean < CEILING), *deviation, limit));
         }
+        self.customer.push(customer);
         if least >= limit { None } else { self.best(least, threshold) }
     }
 
@@ -76,4 +74,22 @@ impl Likeness {
         let lane = (0..LANES).find(fits)?;
         Some(Match { frames: LANES - 1 - lane, coupling: self.means[lane] })
     }
+}
+
+/// One lane hears that microphone minus customer is `difference`, if the customer is `active`.
+#[inline(always)]
+fn follow(mean: &mut Level, deviation: &mut Level, difference: Level, active: bool) {
+    let off = difference - *mean;
+    let far = off.abs() > RESTART;
+    let moved = pick(far, off, off >> 3);
+    let spread = pick(far, (DOUBT - *deviation).max(0), (off.abs() - *deviation) >> 3);
+    *mean += pick(active, moved, 0);
+    *deviation += pick(active, spread, 0);
+}
+
+/// Chosen without a branch, so that many lanes can be at once.
+#[inline(always)]
+fn pick(first: bool, one: Level, other: Level) -> Level {
+    let mask = -Level::from(first);
+    one & mask | other & !mask
 }

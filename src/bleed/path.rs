@@ -37,6 +37,7 @@ const NEAR: Level = tenths_db(200);
 pub(super) const YOUNG_UNITS: u32 = 100;
 
 /// How a lane follows: `shift` of the distance down at most `fall` a unit, `rise` a unit up.
+#[derive(Clone, Copy)]
 struct Pace {
     shift: u32,
     fall: Level,
@@ -47,10 +48,31 @@ const YOUNG: Pace = Pace { shift: 0, fall: tenths_db(60), rise: 7 };
 const SETTLED: Pace = Pace { shift: 3, fall: tenths_db(30), rise: 3 };
 const RISE_FAR: Level = 1;
 
+/// What one unit teaches: the target's level, and above which level a source teaches.
+#[derive(Clone, Copy)]
+struct Lesson {
+    target: Level,
+    above: Level,
+    pace: Pace,
+}
+
+impl Lesson {
+    /// The lane after this lesson, at whose delay the source had `level`.
+    #[inline(always)]
+    fn follow(self, lane: Level, level: Level, most: Level) -> Level {
+        let off = self.target - level - lane;
+        let up = if off < NEAR { self.pace.rise } else { RISE_FAR };
+        let step = if off < 0 { (off >> self.pace.shift).max(-self.pace.fall) } else { up };
+        let step = if level > self.above { step } else { 0 };
+        (lane + step).max(LEAST).min(most)
+    }
+}
+
 /// Reverberation that outlasts the longest delay falls at least this fast: 120 dB a second, a room of 0.5 s.
 const TAIL_FALL: Level = tenths_db(12);
 
-/// The last 64 levels of one channel, each written twice so that every window is one slice.
+/// The last 62 levels of one channel, each written twice so that every window is one slice, and two units of silence
+/// after the newest: a window may reach into what is still to come.
 #[derive(Debug)]
 pub(super) struct History {
     newest: usize,
@@ -59,27 +81,70 @@ pub(super) struct History {
 
 impl History {
     pub(super) const LENGTH: usize = 64;
+    const AHEAD: usize = 2;
 
     pub(super) const fn new() -> History {
         History { newest: 0, levels: [SILENT; 2 * History::LENGTH] }
     }
 
-    pub(super) fn push(&mut self, level: Level) {
-        self.newest = (self.newest + 1) % History::LENGTH;
-        self.levels[self.newest] = level;
-        self.levels[self.newest + History::LENGTH] = level;
+    #[inline]
+    fn set(&mut self, at: usize, level: Level) {
+        let at = at % History::LENGTH;
+        self.levels[at] = level;
+        self.levels[at + History::LENGTH] = level;
     }
 
-    /// `N` levels, oldest first, the last of them `back` before the newest; `N + back` is at most [`History::LENGTH`].
-    pub(super) fn window<const N: usize>(&self, back: usize) -> &[Level; N] {
-        let end = self.newest + History::LENGTH + 1 - back;
-        let Some(window) = self.levels[..end].last_chunk() else { unreachable!("a window of {N} ends at {end}") };
+    #[inline]
+    pub(super) fn push(&mut self, level: Level) {
+        self.newest = (self.newest + 1) % History::LENGTH;
+        self.set(self.newest, level);
+        self.set(self.newest + History::AHEAD, SILENT);
+    }
+
+    /// `N` levels, oldest first, the last `count` of them (1 or 2) silence in the place of what is pushed next. Reading
+    /// what has just been written, as a part of something longer, makes the processor wait: so windows are read first.
+    #[inline]
+    pub(super) fn ahead<const N: usize>(&self, count: usize) -> &[Level; N] {
+        let start = (self.newest + 1 + History::LENGTH + count - N) % History::LENGTH;
+        let Some(window) = self.levels[start..].first_chunk() else {
+            unreachable!("a window of {N} begins at {start}")
+        };
         window
     }
 
-    /// The level `back` before the newest.
+    /// `N` levels, oldest first, the last of them `back` before the newest; `N + back` is at most [`History::LENGTH`].
+    #[inline]
+    pub(super) fn window<const N: usize>(&self, back: usize) -> &[Level; N] {
+        let start = (self.newest + 1 + History::LENGTH - back - N) % History::LENGTH;
+        let Some(window) = self.levels[start..].first_chunk() else {
+            unreachable!("a window of {N} begins at {start}")
+        };
+        window
+    }
+}
+
+/// The last eight levels, to be asked for one by one.
+#[derive(Debug)]
+pub(super) struct Recent {
+    newest: usize,
+    levels: [Level; 8],
+}
+
+impl Recent {
+    pub(super) const fn new() -> Recent {
+        Recent { newest: 0, levels: [SILENT; 8] }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, level: Level) {
+        self.newest += 1;
+        self.levels[self.newest % 8] = level;
+    }
+
+    /// The level `back` before the newest; `back` is below 8.
+    #[inline]
     pub(super) fn at(&self, back: usize) -> Level {
-        self.levels[self.newest + History::LENGTH - back]
+        self.levels[(self.newest + 8 - back) % 8]
     }
 }
 
@@ -87,12 +152,14 @@ impl History {
 #[derive(Debug)]
 pub(super) struct Path<const LANES: usize> {
     source: History,
-    tail: History,
+    tail: Recent,
     lanes: [Level; LANES],
     peak: Level,
     reach: Level,
     most: Level,
     active_units: u32,
+    /// One bit for each unit of the source: was it audible? The newest is the lowest.
+    audible: u64,
 }
 
 impl<const LANES: usize> Path<LANES> {
@@ -100,27 +167,87 @@ impl<const LANES: usize> Path<LANES> {
     pub(super) const fn new(start: Level, most: Level, reach: Level) -> Path<LANES> {
         Path {
             source: History::new(),
-            tail: History::new(),
+            tail: Recent::new(),
             lanes: [start; LANES],
             peak: AUDIBLE + tenths_db(100),
             reach,
             most,
             active_units: 0,
+            audible: 0,
         }
     }
 
-    /// Takes one unit: what the source and the target measure at the same time.
-    pub(super) fn hear(&mut self, source: Level, target: Level) {
-        self.pass(source);
-        self.learn(target);
+    /// Takes two units, oldest first: what the source and the target measure at the same time.
+    #[inline]
+    pub(super) fn hear(&mut self, source: [Level; 2], target: [Level; 2]) {
+        let first = self.learn(&source[..1], target[0]);
+        let second = self.learn(&source, target[1]);
+        self.learn_newest(0, source[0], first);
+        self.learn_newest(0, source[1], second);
+        self.learn_newest(1, source[0], second);
+        self.source.push(source[0]);
+        self.source.push(source[1]);
+    }
+
+    /// Takes one unit and answers with what is now expected in it.
+    #[inline]
+    pub(super) fn expect(&mut self, source: Level, target: Level) -> Level {
+        let lesson = self.learn(&[source], target);
+        let past = self.lanes.iter().zip(self.source.ahead::<LANES>(1));
+        let past = past.fold(self.tail.at(0), |loudest, (lane, level)| loudest.max(lane + level));
+        self.learn_newest(0, source, lesson);
+        self.source.push(source);
+        past.max(self.lanes[LANES - 1] + source)
+    }
+
+    /// Learns from one unit, the last of `new`, in the lanes of all units before those: the others are left to
+    /// [`learn_newest`](Path::learn_newest), which touches single lanes and so comes last.
+    #[inline(always)]
+    fn learn(&mut self, new: &[Level], target: Level) -> Option<Lesson> {
+        let oldest = self.source.ahead::<LANES>(new.len())[0];
+        self.follow_tail(oldest);
+        self.follow_peak(new[new.len() - 1]);
+        let Path { source, lanes, most, .. } = self;
+        let window = source.ahead::<LANES>(new.len());
+        let loudest = window.iter().chain(new).fold(SILENT, |loudest, &level| loudest.max(level));
+        let threshold = (self.peak - self.reach).max(AUDIBLE);
+        if loudest < threshold {
+            return None;
+        }
+        self.active_units = self.active_units.saturating_add(1);
+        let pace = if self.active_units < YOUNG_UNITS { YOUNG } else { SETTLED };
+        // Loud enough to teach, and not so much weaker than the target that this must be somebody else.
+        let lesson = Lesson { target, above: (threshold - 1).max(target - CEILING), pace };
+        for (lane, &level) in lanes.iter_mut().zip(window) {
+            *lane = lesson.follow(*lane, level, *most);
+        }
+        Some(lesson)
+    }
+
+    #[inline(always)]
+    fn learn_newest(&mut self, delay: usize, level: Level, lesson: Option<Lesson>) {
+        if let Some(lesson) = lesson {
+            let lane = &mut self.lanes[LANES - 1 - delay];
+            *lane = lesson.follow(*lane, level, self.most);
+        }
     }
 
     /// Takes one unit of the source alone; nothing is learnt from it.
     pub(super) fn pass(&mut self, source: Level) {
+        self.follow_tail(self.source.ahead::<LANES>(1)[0]);
+        self.follow_peak(source);
         self.source.push(source);
-        let oldest = self.source.at(LANES - 1) + self.lanes[0];
-        self.tail.push(oldest.max(self.tail.at(0) - TAIL_FALL).max(SILENT));
-        if source > AUDIBLE {
+    }
+
+    fn follow_tail(&mut self, oldest: Level) {
+        let tail = self.tail.at(0) - TAIL_FALL;
+        self.tail.push(tail.max(oldest + self.lanes[0]).max(SILENT));
+    }
+
+    fn follow_peak(&mut self, source: Level) {
+        let audible = source > AUDIBLE;
+        self.audible = self.audible << 1 | u64::from(audible);
+        if audible {
             self.peak -= PEAK_FALL;
         }
         self.peak = self.peak.max(source).max(AUDIBLE);
@@ -132,9 +259,9 @@ impl<const LANES: usize> Path<LANES> {
         self.lanes.iter().zip(window).fold(self.tail.at(back), |loudest, (lane, level)| loudest.max(lane + level))
     }
 
-    /// Loudest source that can still be heard `back` units ago, over all delays.
-    pub(super) fn loudest(&self, back: usize) -> Level {
-        self.source.window::<LANES>(back).iter().fold(SILENT, |loudest, &level| loudest.max(level))
+    /// Whether the source can still be heard `back` units ago, over all delays.
+    pub(super) fn is_heard(&self, back: usize) -> bool {
+        self.audible >> back & ((1 << LANES) - 1) != 0
     }
 
     /// The strongest coupling of any delay.
@@ -158,23 +285,5 @@ impl<const LANES: usize> Path<LANES> {
     /// Units in which some lane could learn, counted up to `u32::MAX`.
     pub(super) fn active_units(&self) -> u32 {
         self.active_units
-    }
-
-    fn learn(&mut self, target: Level) {
-        let threshold = (self.peak - self.reach).max(AUDIBLE);
-        if self.loudest(0) < threshold {
-            return;
-        }
-        self.active_units = self.active_units.saturating_add(1);
-        let pace = if self.active_units < YOUNG_UNITS { YOUNG } else { SETTLED };
-        let Path { source, lanes, most, .. } = self;
-        for (lane, &level) in lanes.iter_mut().zip(source.window::<LANES>(0)) {
-            let difference = target - level;
-            let off = difference - *lane;
-            let up = if off < NEAR { pace.rise } else { RISE_FAR };
-            let step = if off < 0 { (off >> pace.shift).max(-pace.fall) } else { up };
-            let step = if level >= threshold && difference < CEILING { step } else { 0 };
-            *lane = (*lane + step).max(LEAST).min(*most);
-        }
     }
 }

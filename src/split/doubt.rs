@@ -7,9 +7,6 @@ use super::Finding;
 use crate::audio::Levels;
 use crate::audio::level::{ACTIVE, Level, tenths_db};
 
-/// Twin channels are alike in level within this. A line echoes the agent at −10 dB or less, a headset leaks the
-/// customer at −12 dB or less: neither is a twin.
-const TWIN_WITHIN: Level = tenths_db(60);
 /// Frames of twin sound after which the whole call is in doubt: 1 s.
 const TWIN_FRAMES: u64 = 50;
 /// Share of the active frames that must be twins for that, in percent. Music or ringing that reaches both sides for a
@@ -77,7 +74,7 @@ impl Doubt {
         self.recent_agent.push(agent);
         self.agent_echoed += u64::from(agent_on && customer > agent + LINE_ECHO);
         self.customer_echoed += u64::from(customer_on && self.recent_agent.loudest() > customer + LINE_ECHO);
-        let twin = agent_on && customer_on && is_twin(levels);
+        let twin = levels.may_be_twins() && is_twin(levels);
         if twin {
             self.twin += 1;
             self.inverted += u64::from(levels.dot < 0);
@@ -132,11 +129,10 @@ impl Doubt {
     }
 }
 
-/// Whether both channels carry the same sound up to a factor within [`TWIN_WITHIN_DB`]: by the normalised
-/// correlation of the frame, |ρ|² ≥ 0.9.
+/// Whether both channels, as loud as twins are, carry the same sound: by the normalised correlation of the frame,
+/// |ρ|² ≥ 0.9.
 fn is_twin(levels: &Levels) -> bool {
     let (a, c) = (u128::from(levels.agent_energy), u128::from(levels.customer_energy));
-    let alike = (0..2).all(|i| (levels.agent[i] - levels.customer[i]).abs() <= TWIN_WITHIN);
     let dot = u128::from(levels.dot.unsigned_abs());
-    alike && dot * dot * 10 >= a * c * 9
+    dot * dot * 10 >= a * c * 9
 }
