@@ -84,6 +84,8 @@ pub enum Authority {
 struct Grant {
     party: PartyId,
     purposes: Vec<String>,
+    /// Purposes of it that were withdrawn since.
+    withdrawn: Vec<String>,
     /// The standing token it rests on, if it does.
     token: Option<String>,
 }

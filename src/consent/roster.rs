@@ -81,10 +81,12 @@ impl Roster {
     }
 
     /// A party comes on the line, undecided. One that is there already starts anew: the same name may be another
-    /// person after a transfer (CON-15).
+    /// person after a transfer. But a no of that name stands: joining never opens further (CON-09, CON-15).
     pub fn join(&mut self, id: PartyId) {
         if let Some(remote) = self.find(&id) {
-            *remote = Remote::new(id);
+            let said_no = matches!(remote.standing, Standing::Refused | Standing::Withdrawn);
+            let standing = if said_no { remote.standing } else { Standing::Undecided };
+            *remote = Remote { standing, ..Remote::new(id) };
         } else if self.remotes.len() < PARTIES_MAX {
             self.remotes.push(Remote::new(id));
         } else {

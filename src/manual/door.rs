@@ -44,7 +44,9 @@
 //! | `hung_up` | shut for good; every grant expires | goes on to the end of the file |
 //! | a doubt about the channels | shut for good | shut for good |
 //!
-//! A refusal after a grant is a withdrawal: it erases as one.
+//! A refusal after a grant is a withdrawal: it erases as one. A refusal or withdrawal of a party that was never heard of
+//! counts as everybody's, and a withdrawal of purposes that were never granted as one of all purposes: what is meant
+//! cannot be told, so nothing is kept. A party that joins under a name that said no has still said no.
 //!
 //! In a recording all events are known beforehand, so what a later withdrawal would erase is never written at all; the
 //! ledger still shows the withdrawal and what it took away. At a tie what shuts comes last and wins.

@@ -290,3 +290,84 @@ fn a_token_that_runs_out_ends_only_the_grant_that_rests_on_it() {
     let effect = door.at(5, Event::Expired { party: PartyId::default(), token: "T1".into() });
     assert!(effect.customer_open, "the key press stands on its own");
 }
+
+fn granted_for(purpose: &str) -> Event {
+    Event::Granted(Decision {
+        party: PartyId::default(),
+        act: Act::Dtmf { digit: '1' },
+        purposes: vec![purpose.into()],
+        basis: None,
+    })
+}
+
+fn withdrawn_for(purpose: &str) -> Event {
+    Event::Withdrawn { party: PartyId::default(), purposes: vec![purpose.into()] }
+}
+
+#[test]
+fn a_party_that_has_left_can_still_withdraw_a_purpose() {
+    // WDR-02
+    let mut door = Door::new();
+    door.at(1, told());
+    door.at(2, granted_for("training"));
+    door.at(5, Event::Left { party: PartyId::default() });
+    let effect = door.at(6, withdrawn_for("training"));
+    assert_eq!(effect.outcome, Outcome::Accepted);
+    assert!(door.gate.kept().is_empty(), "{:?}", door.gate.kept());
+}
+
+#[test]
+fn a_withdrawal_of_one_purpose_leaves_what_was_kept_for_another_alone() {
+    let mut door = Door::new();
+    door.at(1, told());
+    door.at(2, granted_for("documentation"));
+    door.at(5, granted_for("training"));
+    let effect = door.at(8, withdrawn_for("training"));
+    assert_eq!((effect.erased.len(), effect.customer_open), (1, false));
+    let kept: Vec<_> = door.gate.kept().iter().map(|kept| (kept.from.0, kept.purposes.clone())).collect();
+    assert_eq!(kept, [(16_000, vec!["documentation".to_owned()])]);
+    assert_eq!(door.at(9, withdrawn_for("training")).outcome, Outcome::Unchanged, "said twice");
+    assert_eq!(door.gate.kept().len(), 1);
+}
+
+#[test]
+fn a_withdrawal_of_what_was_never_granted_is_one_of_everything() {
+    for purpose in ["Trainning", "marketing"] {
+        let mut door = Door::new();
+        door.at(1, told());
+        door.at(2, granted_for("training"));
+        let effect = door.at(5, withdrawn_for(purpose));
+        assert!(!effect.customer_open && effect.erased.len() == 1, "{purpose}");
+    }
+    let mut door = Door::new();
+    door.at(1, told());
+    door.at(2, granted_for("training"));
+    assert_eq!(door.at(5, withdrawn_for("TRAINING")).erased.len(), 1, "letter case is no difference");
+}
+
+#[test]
+fn a_no_of_somebody_never_heard_of_is_everybodys() {
+    for no in [
+        Event::Refused { party: PartyId("caller".into()) },
+        Event::Withdrawn { party: PartyId("Customer".into()), purposes: Vec::new() },
+    ] {
+        let mut door = Door::new();
+        door.at(1, told());
+        door.at(2, key());
+        let effect = door.at(5, no);
+        assert_eq!(effect.outcome, Outcome::Accepted);
+        assert!(!effect.customer_open && effect.erased.len() == 1);
+    }
+}
+
+#[test]
+fn joining_again_does_not_undo_a_no() {
+    // CON-09, CON-15
+    let mut door = Door::new();
+    door.at(1, told());
+    door.at(2, no());
+    door.at(3, Event::Joined { party: PartyId::default() });
+    door.at(4, told());
+    assert_eq!(rejected(&door.at(5, yes(Act::Button { agent: None }))), Some(Refusal::RefusalStands));
+    assert!(door.at(6, key()).customer_open, "the customer's own act reopens");
+}

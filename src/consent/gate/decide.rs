@@ -132,7 +132,7 @@ impl Gate {
             Act::Token { token, .. } => Some(token.clone()),
             _ => None,
         };
-        self.grants.push(Grant { party: decision.party.clone(), purposes, token });
+        self.grants.push(Grant { party: decision.party.clone(), purposes, withdrawn: Vec::new(), token });
         effect.grant = Some(number);
         Ok(())
     }
@@ -148,64 +148,65 @@ impl Gate {
     }
 
     /// A no. If a grant stood (or ran out) it is taken back, and what was kept under any grant of that party is erased
-    /// unless the terms keep it (WDR-02).
+    /// unless the terms keep it (WDR-02). A no of somebody who was never heard of is everybody's: whose it was cannot
+    /// be told, so nobody's side is kept.
     fn end_consent(&mut self, party: &PartyId, standing: Standing, effect: &mut Effect) -> Outcome {
-        let present = self.roster.find(party).map(|remote| {
-            let changed = remote.standing != standing;
-            remote.standing = standing;
-            changed
-        });
         let granted_before = self.grants.iter().any(|grant| grant.party == *party);
-        effect.on_withdrawal = granted_before.then_some(self.terms.on_withdrawal);
-        if self.terms.on_withdrawal == OnWithdrawal::Erase && granted_before {
-            effect.erased = self
-                .erase_where(|kept, grants| kept.grants.iter().any(|grant| grants[*grant as usize].party == *party));
+        let known = granted_before || self.roster.find(party).is_some();
+        let mut outcome = Outcome::Unchanged;
+        for remote in self.roster.iter_mut().filter(|remote| !known || remote.id == *party) {
+            if std::mem::replace(&mut remote.standing, standing) != standing {
+                outcome = Outcome::Accepted;
+            }
         }
-        match present {
-            Some(true) => Outcome::Accepted,
-            _ if !effect.erased.is_empty() => Outcome::Accepted,
-            Some(false) => Outcome::Unchanged,
-            None if granted_before => Outcome::Unchanged,
-            None => Outcome::Rejected(Refusal::UnknownParty),
+        let ends = |kept: &Kept, grants: &[Grant]| {
+            !known || kept.grants.iter().any(|grant| grants[*grant as usize].party == *party)
+        };
+        let ends_grants = if known { granted_before } else { !self.grants.is_empty() };
+        effect.on_withdrawal = ends_grants.then_some(self.terms.on_withdrawal);
+        if self.terms.on_withdrawal == OnWithdrawal::Erase {
+            effect.erased = self.erase_where(ends);
         }
+        if effect.erased.is_empty() { outcome } else { Outcome::Accepted }
     }
 
-    /// A withdrawal of some purposes: what was kept for these alone is erased, the rest stays for the others.
+    /// A withdrawal of some purposes: what was kept for these alone is erased, the rest stays for the others. If the
+    /// party never granted any of them, what is meant cannot be told, and it is a withdrawal of everything.
     fn narrow(&mut self, party: &PartyId, gone: &[String], effect: &mut Effect) -> Outcome {
-        let mut all_gone = true;
+        let is_gone = |purpose: &String| gone.iter().any(|gone| gone.trim().eq_ignore_ascii_case(purpose.trim()));
+        let theirs = |grant: &&mut Grant| grant.party == *party;
+        let mut ever = false;
         let mut touched = false;
-        for grant in self.grants.iter_mut().filter(|grant| grant.party == *party) {
-            let before = grant.purposes.len();
-            grant.purposes.retain(|purpose| !gone.contains(purpose));
-            touched |= grant.purposes.len() < before;
+        for grant in self.grants.iter_mut().filter(theirs) {
+            ever |= grant.purposes.iter().chain(&grant.withdrawn).any(is_gone);
+            let (withdrawn, left) = std::mem::take(&mut grant.purposes).into_iter().partition(is_gone);
+            grant.purposes = left;
+            touched |= !Vec::is_empty(&withdrawn);
+            grant.withdrawn.extend(withdrawn);
         }
-        let Some(remote) = self.roster.find(party) else {
-            return Outcome::Rejected(Refusal::UnknownParty);
-        };
-        if let Standing::Granted(number) = remote.standing {
-            all_gone = self.grants[number as usize].purposes.is_empty();
-        }
-        if all_gone {
+        if !ever {
             return self.end_consent(party, Standing::Withdrawn, effect);
         }
-        if !touched {
-            return Outcome::Unchanged;
-        }
         effect.on_withdrawal = Some(self.terms.on_withdrawal);
+        if let Some(remote) = self.roster.find(party)
+            && let Standing::Granted(number) = remote.standing
+            && self.grants[number as usize].purposes.is_empty()
+        {
+            remote.standing = Standing::Withdrawn;
+        }
         // The stretch in progress ends here and goes on, narrower, as another one.
         self.close_open();
         if self.terms.on_withdrawal == OnWithdrawal::Erase {
-            effect.erased = self.erase_where(|kept, grants| {
-                let theirs = kept.grants.iter().any(|grant| grants[*grant as usize].party == *party);
-                theirs && kept.purposes.iter().all(|purpose| gone.contains(purpose))
-            });
+            let theirs =
+                |kept: &Kept, grants: &[Grant]| kept.grants.iter().any(|grant| grants[*grant as usize].party == *party);
+            effect.erased = self.erase_where(|kept, grants| theirs(kept, grants) && kept.purposes.iter().all(is_gone));
             for kept in &mut self.kept {
-                if kept.grants.iter().any(|grant| self.grants[*grant as usize].party == *party) {
-                    kept.purposes.retain(|purpose| !gone.contains(purpose));
+                if theirs(kept, &self.grants) {
+                    kept.purposes.retain(|purpose| !is_gone(purpose));
                 }
             }
         }
-        Outcome::Accepted
+        if touched { Outcome::Accepted } else { Outcome::Unchanged }
     }
 
     fn expire(&mut self, party: &PartyId, token: &str) -> Outcome {
