@@ -95,7 +95,7 @@ fn frame(criterion: &mut Criterion) {
     let measure = |number: usize| level::measure(black_box(frames[number].0), black_box(frames[number].1));
     let mut group = criterion.benchmark_group("frame");
     group.bench_function("levels", |b| {
-        b.iter_custom(|n| timed(n, whole, || |number| drop(black_box(measure(number)))));
+        b.iter_custom(|n| timed(n, whole, || |number| _ = black_box(measure(number))));
     });
     group.bench_function("guard", |b| {
         b.iter_custom(|n| {
@@ -110,7 +110,7 @@ fn frame(criterion: &mut Criterion) {
             timed(n, whole, || {
                 let mut doubt = Doubt::default();
                 let levels = &levels;
-                move |number| drop(black_box((doubt.hear(&levels[number]), doubt.is_whole())))
+                move |number| _ = black_box((doubt.hear(&levels[number]), doubt.is_whole()))
             })
         });
     });
