@@ -30,17 +30,14 @@ pub enum SourceError {
         /// The file.
         path: PathBuf,
     },
-    /// The content is of no kind that is read.
+    /// The content is of no kind that is read. What it is instead is not said: without a header, it may be a voice.
     #[error(
-        "{}: byte 0: its content begins with {found}, which is no kind of sound file that is read (WAV, RF64, W64, FLAC, \
-         MP3, Ogg); if it has no header, say --raw s16le|mulaw|alaw with --rate and --channels",
+        "{}: byte 0: its content is no kind of sound file that is read (WAV, RF64, W64, FLAC, MP3, Ogg); if it has no header, say --raw s16le|mulaw|alaw with --rate and --channels",
         path.display()
     )]
     UnknownContent {
         /// The file.
         path: PathBuf,
-        /// Its first bytes, printable.
-        found: String,
     },
     /// A WAV header that cannot be used.
     #[error("{}: {source}", path.display())]
