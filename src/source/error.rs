@@ -19,7 +19,7 @@ pub enum SourceError {
         source: io::Error,
     },
     /// A directory, pipe or device where a file is needed.
-    #[error("{}: this is no regular file; batch reads files, use the pipe command for a live stream", path.display())]
+    #[error("{}: this is no regular file; only files are read", path.display())]
     NotAFile {
         /// What was named.
         path: PathBuf,
