@@ -19,7 +19,7 @@ pub enum SourceError {
         source: io::Error,
     },
     /// A directory, pipe or device where a file is needed.
-    #[error("{}: this is no regular file; batch reads files, use the pipe command for a live stream", path.display())]
+    #[error("{}: this is no regular file; only files are read", path.display())]
     NotAFile {
         /// What was named.
         path: PathBuf,
@@ -30,17 +30,14 @@ pub enum SourceError {
         /// The file.
         path: PathBuf,
     },
-    /// The content is of no kind that is read.
+    /// The content is of no kind that is read. What it is instead is not said: without a header, it may be a voice.
     #[error(
-        "{}: byte 0: its content begins with {found}, which is no kind of sound file that is read (WAV, RF64, W64, FLAC, \
-         MP3, Ogg); if it has no header, say --raw s16le|mulaw|alaw with --rate and --channels",
+        "{}: byte 0: its content is no kind of sound file that is read (WAV, RF64, W64, FLAC, MP3, Ogg); if it has no header, say --raw s16le|mulaw|alaw with --rate and --channels",
         path.display()
     )]
     UnknownContent {
         /// The file.
         path: PathBuf,
-        /// Its first bytes, printable.
-        found: String,
     },
     /// A WAV header that cannot be used.
     #[error("{}: {source}", path.display())]

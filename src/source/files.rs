@@ -14,7 +14,6 @@ use super::inputs::Sound;
 use super::pair::Pair;
 use super::pcm::PcmFile;
 use super::raw::RawFormat;
-use super::wire::chunk::printable;
 use super::wire::wav;
 use crate::split::Finding;
 
@@ -81,10 +80,7 @@ pub fn open_file(path: &Path, raw: Option<&RawFormat>) -> Result<Box<dyn Recordi
             Ok(Box::new(Compressed::open(path, file, size)?))
         }
         (_, Some(raw)) => Ok(Box::new(PcmFile::raw(path, file, size, raw)?)),
-        (None, None) => {
-            let found = printable(&head[..head.len().min(8)]);
-            Err(SourceError::UnknownContent { path: path.into(), found })
-        }
+        (None, None) => Err(SourceError::UnknownContent { path: path.into() }),
     }
 }
 

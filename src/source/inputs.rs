@@ -1,10 +1,10 @@
 //! INPUT arguments → named calls: files, directories, globs, a list on standard input, pairs of mono files.
 //!
-//! Everything is settled before anything is written: names that clash or cannot be used, and halves of pairs, are
-//! errors that name the files. A listed file that cannot be opened is not: it is reported when its turn comes, and does
-//! not stop the others.
+//! Everything is settled before anything is written: names that clash, and halves of pairs, are errors that name the
+//! files. What concerns one file is none: a name that cannot be used and a directory that cannot be read are noted in
+//! [`Gathered::unusable`], a listed file that cannot be opened is reported when its turn comes. They stop no other.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
@@ -81,6 +81,20 @@ pub struct Gathered {
     pub passed_over: Vec<PathBuf>,
     /// Events files in the given directories beside which no sound lies.
     pub orphaned_events: Vec<PathBuf>,
+    /// Sound files that cannot become calls, and directories below the given ones that cannot be read, each with its
+    /// cause and what to do; sorted by path. Whoever gathers must tell of them and count them as errors: nothing else
+    /// does. The paths may hold control characters and bytes that are no text; [`shown`] makes them fit for people.
+    pub unusable: Vec<(PathBuf, String)>,
+}
+
+/// A path for people: what is no text is replaced, and control characters are escaped, so that no name of a file can
+/// write to a terminal or forge a line of a log.
+pub fn shown(path: &Path) -> String {
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    path.to_string_lossy().chars().map(escaped).collect()
 }
 
 /// Why the INPUT arguments cannot be used.
@@ -189,6 +203,21 @@ pub enum InputError {
     },
 }
 
+impl InputError {
+    /// The file or directory that it is about and the cause, if it is about one and no argument.
+    pub(super) fn of_one(self) -> Result<(PathBuf, String), InputError> {
+        match self {
+            InputError::Io { path, source } => Ok((path, source.to_string())),
+            InputError::Name { path, what } => Ok((path, format!("{what}; rename the file"))),
+            InputError::TooDeep { path } => {
+                let what = "directories lie more than";
+                Ok((path, format!("{what} {} deep; name a deeper one as INPUT", super::walk::DEPTH_MAX)))
+            }
+            error => Err(error),
+        }
+    }
+}
+
 /// Finds the calls that the arguments name. `stdin` is read only where an argument is `-`.
 pub fn gather(wanted: &Wanted<'_>, stdin: &mut dyn BufRead) -> Result<Gathered, InputError> {
     let mut walk = Walk::new(wanted);
@@ -206,8 +235,19 @@ pub fn gather(wanted: &Wanted<'_>, stdin: &mut dyn BufRead) -> Result<Gathered, 
     gathered.inputs.sort_by(|a, b| a.name.cmp(&b.name));
     // The same file named twice (a directory, and a file in it) is one call.
     gathered.inputs.dedup_by(|a, b| a.name == b.name && a.sound == b.sound);
+    gathered.unusable = walk.unusable;
+    let mut used: HashSet<PathBuf> = gathered.inputs.iter().filter_map(|input| input.events.clone()).collect();
+    for input in std::mem::take(&mut gathered.inputs) {
+        match names::usable(&input).map_err(InputError::of_one) {
+            Ok(()) => gathered.inputs.push(input),
+            Err(one) => gathered.unusable.push(one?),
+        }
+    }
+    gathered.unusable.sort();
+    gathered.unusable.dedup();
     names::check(&gathered.inputs)?;
-    let used: HashSet<&PathBuf> = gathered.inputs.iter().filter_map(|input| input.events.as_ref()).collect();
+    // Events beside a file that cannot be used are about that file.
+    used.extend(gathered.unusable.iter().map(|(path, _)| path.with_extension("events.jsonl")));
     gathered.orphaned_events = walk.events.into_iter().filter(|path| !used.contains(path)).collect();
     Ok(gathered)
 }
@@ -224,7 +264,10 @@ fn singles(found: Vec<Found>) -> Result<Vec<Input>, InputError> {
 fn name_or_pattern(walk: &mut Walk<'_>, argument: &Path) -> Result<(), InputError> {
     match std::fs::metadata(argument) {
         Ok(meta) if meta.is_dir() => walk.directory(argument),
-        Ok(_) => walk.named(argument),
+        Ok(_) => {
+            let named = walk.named(argument);
+            walk.tolerate(named)
+        }
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(InputError::Io { path: argument.into(), source: error })
         }
@@ -235,25 +278,58 @@ fn name_or_pattern(walk: &mut Walk<'_>, argument: &Path) -> Result<(), InputErro
     }
 }
 
-/// As in a shell, `*` does not match what begins with a dot: a hidden file is none that was meant.
+/// Hidden files are left out by [`hidden`]: of the crate's own option for them, a name that is no text is the end.
 const PATTERNS: glob::MatchOptions =
-    glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
+    glob::MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 
 fn matches(walk: &mut Walk<'_>, pattern: &str) -> Result<(), InputError> {
     let wrong = |what: String| InputError::Pattern { pattern: pattern.into(), what };
     let paths = glob::glob_with(pattern, PATTERNS).map_err(|error| wrong(format!("this is no pattern: {error}")))?;
     let before = walk.len();
+    let mut directories = BTreeSet::new();
     for path in paths {
-        let path = path.map_err(|error| InputError::Io { path: error.path().into(), source: error.into() })?;
-        match path.is_dir() {
-            true => walk.directory(&path)?,
-            false => walk.matched(&path)?,
-        }
+        let result = match path {
+            Err(error) => Err(InputError::Io { path: error.path().into(), source: error.into() }),
+            Ok(path) if hidden(&path, pattern) => continue,
+            Ok(path) => {
+                directories.extend(path.parent().map(Path::to_owned));
+                if path.is_dir() { walk.directory(&path) } else { walk.matched(&path) }
+            }
+        };
+        walk.tolerate(result)?;
+    }
+    for path in directories.iter().flat_map(|directory| no_text(directory, pattern)) {
+        let result = walk.matched(&path);
+        walk.tolerate(result)?;
     }
     match walk.len() > before {
         true => Ok(()),
         false => Err(wrong("it matches no sound file (WAV, FLAC, MP3, Ogg; raw files with --raw)".into())),
     }
+}
+
+/// As in a shell, `*` does not match what begins with a dot: a hidden file is none that was meant.
+fn hidden(path: &Path, pattern: &str) -> bool {
+    let meant = |name: &str| {
+        let mut dotted = pattern.split('/').filter(|part| part.starts_with('.'));
+        dotted.any(|part| glob::Pattern::new(part).is_ok_and(|part| part.matches(name)))
+    };
+    let names = path.components().filter_map(|part| match part {
+        std::path::Component::Normal(name) => name.to_str(),
+        _ => None,
+    });
+    names.into_iter().any(|name| name.starts_with('.') && !meant(name))
+}
+
+/// The files beside those that a pattern matched which it would match too, were their names text: the matching passes
+/// them over without a word.
+fn no_text(directory: &Path, pattern: &str) -> Vec<PathBuf> {
+    let last = glob::Pattern::new(pattern.rsplit('/').next().unwrap_or(pattern)).unwrap_or_default();
+    // The parent of a path of one part is called nothing.
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten().map(|entry| entry.path());
+    let name = |path: &PathBuf| path.file_name().map(std::ffi::OsStr::to_owned).unwrap_or_default();
+    entries.filter(|path| name(path).to_str().is_none() && last.matches(&name(path).to_string_lossy())).collect()
 }
 
 /// Reads a list: one path a line, as it is (no patterns); blank lines count for nothing.
@@ -270,13 +346,19 @@ fn list(walk: &mut Walk<'_>, stdin: &mut dyn BufRead) -> Result<(), InputError> 
             }
             _ => {}
         }
-        let text = std::str::from_utf8(&line).map_err(|_| wrong("the path is not UTF-8; rename the file"))?;
+        let Ok(text) = std::str::from_utf8(&line) else {
+            let path = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).into();
+            walk.unusable
+                .push((path, format!("standard input, line {number}: the path is not UTF-8; rename the file")));
+            continue;
+        };
         let text = text.trim_start_matches('\u{feff}').trim_end_matches(['\n', '\r']);
-        match text {
-            "" => {}
-            _ if Path::new(text).is_dir() => walk.directory(Path::new(text))?,
-            _ => walk.named(Path::new(text))?,
-        }
+        let result = match Path::new(text) {
+            _ if text.is_empty() => Ok(()),
+            path if path.is_dir() => walk.directory(path),
+            path => walk.named(path),
+        };
+        walk.tolerate(result)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::inputs::{Gathered, InputError, Sound, Wanted, gather};
+use super::inputs::{Gathered, InputError, Sound, Wanted, gather, shown};
 use super::pairing::PairPattern;
 use super::testing::Scratch;
 
@@ -62,6 +62,9 @@ fn single_files_globs_and_lists_are_named_flat() {
     assert_eq!(names(&found(&[path("x/one.wav"), path("y/1510.42"), path("y/three.ul")])), ["1510.42", "one", "three"]);
     assert_eq!(names(&found(&[path("*/*.wav")])), ["one", "two"]);
     assert_eq!(names(&found(&[path("x/*")])), ["one", "two"]);
+    drop(scratch.file("x/.shy/.four.wav", "x"));
+    assert_eq!(names(&found(&[path("x/**/*.wav")])), ["one", "two"]);
+    assert_eq!(names(&found(&[path("x/.shy/.*.wav")])), [".four"]);
     let list =
         format!("\u{feff}{}\r\n\n{}\n{}", path("x/one.wav").display(), path("y").display(), path("gone.wav").display());
     let listed = find(&["-".into()], false, None, &list).unwrap();
@@ -122,29 +125,94 @@ fn names_that_would_meet_in_the_outputs_are_errors_that_name_both_files() {
     assert!(refusal(find(&[scratch.path().join("*/*.wav")], false, None, "")).contains("both would write"));
 }
 
+/// What was noted as unusable, in text.
+fn unusable(gathered: &Gathered) -> Vec<(String, &str)> {
+    gathered.unusable.iter().map(|(path, cause)| (shown(path), cause.as_str())).collect()
+}
+
 #[test]
-fn names_that_cannot_be_used_are_errors() {
-    let cases = [
-        ("a\nb.wav", "control characters"),
-        ("batch.wav", "the summary of a run"),
-        ("Batch.flac", "the summary of a run"),
-    ];
+fn names_that_are_taken_are_errors() {
+    let cases = [("batch.wav", "the summary of a run"), ("Batch.flac", "the summary of a run")];
     for (file, expected) in cases {
         let scratch = with(&[file]);
         let message = refusal(find(&[scratch.path().into()], false, None, ""));
         assert!(message.contains(expected), "{message}");
     }
-    let long = with(&[&format!("{}.wav", "x".repeat(201))]);
-    assert!(refusal(find(&[long.path().into()], false, None, "")).contains("longer than 200 bytes"));
-    assert!(refusal(find(&["-".into()], false, None, "/tmp/x/..\n.../..\n")).contains("no file name"));
     let deep = with(&["day/batch.wav"]);
     assert_eq!(names(&found(&[deep.path().into()])), ["day/batch"]);
+}
+
+#[test]
+fn a_name_that_cannot_be_used_is_noted_and_stops_no_other() {
+    let long = format!("{}.wav", "x".repeat(201));
+    let scratch = with(&["good.wav", "d/a\nb.wav", "d/a\nb.events.jsonl", "d/c.wav", &long]);
+    let gathered = found(&[scratch.path().into()]);
+    assert_eq!(names(&gathered), ["d/c", "good"]);
+    assert_eq!(gathered.orphaned_events, <[PathBuf; 0]>::default(), "the events of the unusable file are its own");
+    let noted = unusable(&gathered);
+    assert_eq!(noted.len(), 2, "{noted:?}");
+    assert!(noted[0].0.ends_with("d/a\\nb.wav") && noted[0].1.contains("control characters"), "{noted:?}");
+    assert!(noted[0].1.ends_with("; rename the file"), "{noted:?}");
+    assert!(noted[1].1.contains("longer than 200 bytes"), "{noted:?}");
+    let path = |name: &str| scratch.path().join(name).display().to_string();
+    let listed = format!("{}\n{}\n", path("gone/.."), path("good.wav"));
+    let listed = find(&["-".into()], false, None, &listed).unwrap();
+    assert_eq!(names(&listed), ["good"]);
+    assert!(unusable(&listed)[0].1.contains("no file name"), "{listed:?}");
+    // A clash is about all of them: which one is meant cannot be told.
+    let clash = with(&["a.wav", "a.mp3", "x\ny.wav"]);
+    assert!(refusal(find(&[clash.path().into()], false, None, "")).contains("both would write"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_no_text_is_noted_wherever_it_is_met_and_stops_no_other() {
+    use std::os::unix::ffi::OsStrExt;
+    let scratch = with(&["d/good.wav"]);
+    let dir = scratch.path().join("d");
+    let odd = dir.join(std::ffi::OsStr::from_bytes(b"caf\xE9.wav"));
+    std::fs::write(&odd, "x").unwrap();
+    std::fs::write(odd.with_extension("events.jsonl"), "x").unwrap();
+    let below = dir.join(std::ffi::OsStr::from_bytes(b"\xFF"));
+    std::fs::create_dir(&below).unwrap();
+    std::fs::write(below.join("lost.wav"), "x").unwrap();
+    let gathered = found(&[scratch.path().into()]);
+    assert_eq!((names(&gathered), gathered.orphaned_events.len()), (vec!["d/good"], 0));
+    assert_eq!(gathered.unusable.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>(), [odd.clone(), below]);
+    assert!(gathered.unusable.iter().all(|(_, cause)| cause.contains("not UTF-8")), "{gathered:?}");
+    let good = dir.join("good.wav");
+    assert_eq!(found(&[odd.clone(), good]).unusable.len(), 1, "named itself");
+    assert_eq!(found(&[dir.join("*.wav")]).unusable.len(), 1, "matched by a pattern");
+    let list = [odd.as_os_str().as_bytes(), b"\n", dir.join("good.wav").as_os_str().as_bytes()].concat();
+    let wanted = Wanted { arguments: &["-".into()], ..Wanted::default() };
+    let listed = gather(&wanted, &mut &list[..]).unwrap();
+    assert_eq!((names(&listed), listed.unusable.len()), (vec!["good"], 1));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_directory_below_that_cannot_be_read_is_noted_and_stops_no_other() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = with(&["good.wav", "shut/a.wav"]);
+    let shut = scratch.path().join("shut");
+    let allow = |mode: u32| std::fs::set_permissions(&shut, std::fs::Permissions::from_mode(mode)).unwrap();
+    allow(0);
+    let root = std::fs::read_dir(&shut).is_ok();
+    let gathered = found(&[scratch.path().into()]);
+    allow(0o700);
+    match root {
+        true => println!("skipped: to this user no directory is shut"),
+        false => assert_eq!((names(&gathered), gathered.unusable[0].0.clone()), (vec!["good"], shut)),
+    }
+    let deep = with(&["good.wav", &format!("{}a.wav", "d/".repeat(70))]);
+    let gathered = found(&[deep.path().into()]);
+    assert_eq!(names(&gathered), ["good"]);
+    assert!(gathered.unusable[0].1.contains("directories lie more than 64 deep"), "{gathered:?}");
 }
 
 #[cfg(unix)]
 #[test]
 fn links_to_files_are_followed_and_directories_never_walked_in_circles() {
-    use std::os::unix::ffi::OsStrExt;
     let scratch = with(&["real/a.wav"]);
     let link =
         |to: &str, name: &str| std::os::unix::fs::symlink(scratch.path().join(to), scratch.path().join(name)).unwrap();
@@ -152,9 +220,6 @@ fn links_to_files_are_followed_and_directories_never_walked_in_circles() {
     link(".", "real/loop");
     link("gone", "real/gone.txt");
     assert_eq!(names(&found(&[scratch.path().into()])), ["b", "real/a"]);
-    let odd = std::ffi::OsStr::from_bytes(b"caf\xE9.wav");
-    std::fs::write(scratch.path().join(odd), "x").unwrap();
-    assert!(refusal(find(&[scratch.path().into()], false, None, "")).contains("not UTF-8"));
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub use error::SourceError;
 pub use events::{CallEvents, Declared, EventsError, Feed, parse_beside, read_beside};
 pub use files::{Format, Recording, open, open_file};
 pub use identity::{Coverage, Identity};
-pub use inputs::{Gathered, Input, InputError, Sound, Wanted, gather};
+pub use inputs::{Gathered, Input, InputError, Sound, Wanted, gather, shown};
 pub use pairing::PairPattern;
 pub use presets::{AgentSide, Direction, Preset};
 pub use raw::RawFormat;

@@ -44,13 +44,12 @@ pub(super) fn events_beside(sound: &Path, name: &str) -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-/// Refuses names that cannot be used, and names whose outputs would meet. Upper and lower case count as the same,
+/// Refuses names whose outputs would meet. Upper and lower case count as the same,
 /// because some file systems take them so.
 pub(super) fn check(inputs: &[Input]) -> Result<(), InputError> {
     let mut outputs: HashMap<String, usize> = HashMap::new();
     let mut names: HashMap<&Path, &str> = HashMap::new();
     for (index, input) in inputs.iter().enumerate() {
-        usable(input)?;
         for path in input.sound.paths() {
             if let Some(first) = names.insert(path, &input.name) {
                 let (first, second) = (first.to_owned(), input.name.clone());
@@ -75,7 +74,8 @@ pub(super) fn check(inputs: &[Input]) -> Result<(), InputError> {
     Ok(())
 }
 
-fn usable(input: &Input) -> Result<(), InputError> {
+/// Refuses a name that cannot be used.
+pub(super) fn usable(input: &Input) -> Result<(), InputError> {
     let unusable = |what: String| Err(InputError::Name { path: path_of(input), what });
     for part in input.name.split('/') {
         if part.is_empty() || part == "." || part == ".." {

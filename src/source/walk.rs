@@ -21,17 +21,38 @@ pub(super) struct Walk<'a> {
     pub(super) passed_over: Vec<PathBuf>,
     /// Events files in the directories walked through.
     pub(super) events: Vec<PathBuf>,
+    /// Files and directories that cannot be used, and why.
+    pub(super) unusable: Vec<(PathBuf, String)>,
     entered: HashSet<PathBuf>,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(wanted: &'a Wanted<'a>) -> Walk<'a> {
-        Walk { wanted, found: Vec::new(), passed_over: Vec::new(), events: Vec::new(), entered: HashSet::new() }
+        Walk {
+            wanted,
+            found: Vec::new(),
+            passed_over: Vec::new(),
+            events: Vec::new(),
+            unusable: Vec::new(),
+            entered: HashSet::new(),
+        }
     }
 
     /// Files that were met, taken or not.
     pub(super) fn len(&self) -> usize {
-        self.found.len() + self.passed_over.len()
+        self.found.len() + self.passed_over.len() + self.unusable.len()
+    }
+
+    /// Notes what is wrong with one file or directory, so that it stops no other; hands on what is wrong with them all.
+    pub(super) fn tolerate(&mut self, result: Result<(), InputError>) -> Result<(), InputError> {
+        match result.map_err(InputError::of_one) {
+            Ok(()) => Ok(()),
+            Err(Ok(one)) => {
+                self.unusable.push(one);
+                Ok(())
+            }
+            Err(Err(error)) => Err(error),
+        }
     }
 
     /// A file that was named itself: taken whatever it is called.
@@ -68,10 +89,11 @@ impl<'a> Walk<'a> {
             if path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")) {
                 continue;
             }
-            match path.is_dir() {
-                true => self.enter(&path, &format!("{below}{}/", file_name(&path)?), depth + 1)?,
-                false => self.consider(&path, below)?,
-            }
+            let result = match path.is_dir() {
+                true => file_name(&path).and_then(|name| self.enter(&path, &format!("{below}{name}/"), depth + 1)),
+                false => self.consider(&path, below),
+            };
+            self.tolerate(result)?;
         }
         Ok(())
     }

@@ -218,3 +218,89 @@ fn what_was_kept_up_to_a_withdrawal_ends_within_40_ms_of_it() {
         assert!(stored[from..heard] == canary[from..heard], "call-{n}: {from}..{until}");
     }
 }
+
+/// The bytes of a sound that a reader of headers would meet, as any message could show them: plain, escaped, as
+/// numbers.
+fn shown(head: &[u8]) -> Vec<Vec<u8>> {
+    let (id, size) = (&head[..4], [head[4], head[5], head[6], head[7]]);
+    let hex = |between: &str| id.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(between);
+    let texts = [
+        id.escape_ascii().to_string(),
+        String::from_utf8_lossy(id).into_owned(),
+        format!("{:?}", String::from_utf8_lossy(id)),
+        format!("{id:?}").trim_matches(['[', ']']).to_owned(),
+        hex(""),
+        hex(" "),
+        u32::from_le_bytes(size).to_string(),
+        u32::from_be_bytes(size).to_string(),
+        format!("{:x}", u32::from_le_bytes(size)),
+    ];
+    texts.into_iter().map(String::into_bytes).chain([id.to_vec(), head[..8].to_vec()]).collect()
+}
+
+/// A WAV file whose `LIST` chunk says that it ends before the sound at `sound` begins, so that a name and a size of a
+/// chunk are looked for in the sound.
+fn lands_in(sound: &[u8]) -> Vec<u8> {
+    let list = [&b"LIST\x04\0\0\0INFO"[..], sound].concat();
+    encode::riff(&[encode::chunk(b"fmt ", &encode::fmt(1, 16, 2, RATE)), list])
+}
+
+/// Where in a sound four bytes could be a chunk's name, and its size more than there is.
+fn like_a_name(sound: &[u8]) -> usize {
+    let fits = |bytes: &[u8]| bytes[..4].iter().all(|byte| (0x20..0x7F).contains(byte)) && bytes[7] > 0x10;
+    sound.windows(8).position(fits).expect("noise holds every kind of four bytes")
+}
+
+#[test]
+fn no_message_about_a_file_that_cannot_be_read_shows_a_byte_of_the_customer() {
+    let scratch = Scratch::new("canary-messages");
+    let canary = canary(SECONDS, 11);
+    let loud = &canary[16_000..];
+    let puts: [(&str, encode::Put); 3] =
+        [("s16", encode::s16le), ("mulaw", |v, b| b.push(encode::mulaw(v))), ("u8", |v, b| b.push(encode::u8_of(v)))];
+    let mut heads = Vec::new();
+    let mut bad = |file: String, content: Vec<u8>, sound: &[u8]| {
+        scratch.file(&file, &content);
+        heads.push((file, shown(sound)));
+    };
+    for (name, put) in puts {
+        let sound = encode::body(loud, put);
+        bad(format!("in/bare-{name}.wav"), sound.clone(), &sound);
+        bad(format!("in/landed-{name}.wav"), lands_in(&sound), &sound);
+        let named = &sound[like_a_name(&sound)..];
+        bad(format!("in/named-{name}.wav"), lands_in(named), named);
+        bad(format!("in/form-{name}.wav"), [b"RIFF\xFF\0\0\0", &sound[..]].concat(), &sound);
+        bad(format!("pairs/{name}-c.wav"), sound.clone(), &sound);
+        bad(format!("pairs/{name}-landed-c.wav"), lands_in(&sound), &sound);
+        for call in [format!("{name}-a.wav"), format!("{name}-landed-a.wav")] {
+            scratch.file(&format!("pairs/{call}"), &encode::wav16(&agent(SECONDS), 1, RATE));
+        }
+    }
+    scratch.call("good", &agent(SECONDS), &canary);
+    let hunt = Hunt::of(customers(&canary));
+    let commands: [&[&str]; 4] = [
+        &["batch", "in", "--out", "out", "--agent-channel", "left", "--json"],
+        &["check", "in", "--agent-channel", "left"],
+        &["batch", "pairs", "--out", "pairs-out", "--pair", "*-a.wav:*-c.wav"],
+        &["check", "pairs", "--pair", "*-a.wav:*-c.wav"],
+    ];
+    for command in commands {
+        let ran = scratch.run(command).ends(1);
+        let out = if command[1] == "in" { "out" } else { "pairs-out" };
+        let summary = fs::read(scratch.at(&format!("{out}/batch.json"))).unwrap();
+        for (place, said) in
+            [("standard output", ran.out.as_bytes()), ("standard error", ran.err.as_bytes()), ("batch.json", &summary)]
+        {
+            hunt.finds_nothing(place, said);
+            for (file, shapes) in &heads {
+                let found = shapes.iter().find(|shape| said.windows(shape.len()).any(|part| part == *shape));
+                let found = found.map(|shape| shape.escape_ascii().to_string());
+                assert_eq!(found, None, "{command:?}: {place} shows the beginning of {file}");
+            }
+        }
+        for (file, _) in heads.iter().filter(|(file, _)| file.starts_with(command[1])) {
+            let file = file.rsplit('/').next().unwrap();
+            assert!(ran.err.contains(file) || ran.out.contains(file), "{command:?} names {file}");
+        }
+    }
+}

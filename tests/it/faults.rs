@@ -132,6 +132,8 @@ fn broken_events_name_file_and_line_and_nothing_of_the_call_is_kept() {
         (r#"{"at":2,"event":"refused","at":3}"#, "twice"),
         (r#"{"at":2}"#, "event"),
         (r#"{"at":2,"event":"withdrawl"}"#, "withdrawl"),
+        (r#"{"at":2,"event":"wihtdrawn"}"#, "wihtdrawn"),
+        (r#"{"at":2,"event":"customer_refused"}"#, "customer_refused"),
         (r#"{"at":2,"event":"joined"}"#, "party"),
         (r#"{"call":"nobody","at":2,"event":"refused"}"#, "nobody"),
     ];

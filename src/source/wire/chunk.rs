@@ -21,10 +21,11 @@ pub(super) fn known(id: [u8; 4]) -> bool {
     KNOWN.contains(&&id)
 }
 
-/// Bytes as people can read them.
-pub fn printable(bytes: &[u8]) -> String {
-    match bytes {
-        [] => "nothing (it is empty)".into(),
-        _ => format!("\"{}\"", bytes.escape_ascii()),
+/// What a message says of a chunk that claims more than there is. Where no writer is known to have put a chunk of that
+/// name, its name and its size may be somebody's voice: neither is said.
+pub(super) fn overlong(id: [u8; 4], bytes: u64) -> String {
+    match known(id) {
+        true => format!("chunk \"{}\" claims {bytes} bytes, more than the file has", id.escape_ascii()),
+        false => "an unknown chunk claims more bytes than the file has".into(),
     }
 }

@@ -13,6 +13,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::clock::{At, Start, parse_at, parse_wall};
+use super::shutting::shuts;
 use crate::consent::event::FIELD_BYTES_MAX;
 use crate::consent::{Act, Basis, Decision, Event, Notice, PartyId, Refusal, TokenState};
 use crate::split::AgentChannel;
@@ -48,32 +49,6 @@ pub const KEYS: [&str; 21] = [
 /// Every kind of event that a line may have, besides `opened`.
 pub const KINDS: [&str; 11] =
     ["told", "granted", "refused", "withdrawn", "joined", "left", "paused", "resumed", "held", "retrieved", "hung_up"];
-
-/// How words begin that mean something shuts, in feeds that do not use ours. Such a word is not passed over.
-const SHUTTING: [&str; 22] = [
-    "refus",
-    "withdr",
-    "revok",
-    "optout",
-    "optedout",
-    "declin",
-    "reject",
-    "denied",
-    "deny",
-    "join",
-    "transfer",
-    "conferenc",
-    "paus",
-    "hold",
-    "held",
-    "hang",
-    "hung",
-    "end",
-    "mute",
-    "stop",
-    "eras",
-    "delet",
-];
 
 /// Why a line cannot be used at all. Says what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -343,11 +318,6 @@ fn word(value: &Value) -> Result<String, BadField> {
         true => Err(BadField),
         false => Ok(word),
     }
-}
-
-fn shuts(kind: &str) -> bool {
-    let bare: String = kind.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-    SHUTTING.iter().any(|stem| bare.starts_with(stem))
 }
 
 fn shortened(text: &str) -> String {

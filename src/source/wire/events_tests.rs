@@ -113,6 +113,9 @@ fn what_wants_to_open_and_cannot_be_understood_is_kept_for_the_record() {
     let cases = [
         (r#""event":"implied""#, unusable("implied", Refusal::UnknownEvent)),
         (r#""event":"stayed_on_the_line""#, unusable("stayed_on_the_line", Refusal::UnknownEvent)),
+        (r#""event":"unknown""#, unusable("unknown", Refusal::UnknownEvent)),
+        (r#""event":"answered""#, unusable("answered", Refusal::UnknownEvent)),
+        (r#""event":"ringing""#, unusable("ringing", Refusal::UnknownEvent)),
         (r#""event":7"#, unusable("7", Refusal::UnknownEvent)),
         (r#""event":"granted","act":"implied","purpose":"x""#, unusable("granted by implied", Refusal::UnknownAct)),
         (r#""event":"granted","act":"silence""#, unusable("granted by silence", Refusal::UnknownAct)),
@@ -146,6 +149,11 @@ fn what_wants_to_shut_and_cannot_be_understood_stops_the_call() {
         r#""event":"hang-up""#,
         r#""event":"opted_out""#,
         r#""event":"hold""#,
+        r#""event":"wihtdrawn""#,
+        r#""event":"puased""#,
+        r#""event":"consent_withdrawn""#,
+        r#""event":"customer_refused""#,
+        r#""event":"recording_paused""#,
     ] {
         let fault = fault(&format!("{{\"at\":1,{fields}}}"));
         assert!(fault.what.contains("use one of these") || fault.what.contains("missing or unusable"), "{fault:?}");

@@ -7,6 +7,8 @@ pub mod fmt;
 pub mod sample;
 pub mod wav;
 
+mod shutting;
+
 #[cfg(test)]
 mod events_tests;
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! The header of a WAV file: RIFF, RF64, BW64 (EBU Tech 3306, ITU-R BS.2088) and Sony Wave64 (ING-01, ING-04, ING-05).
 //!
 //! Pure: it reads from any `Read + Seek`, opens nothing, keeps no sound. What it returns is checked against the real
-//! size of the input, so a reader behind it needs no further look at the header.
+//! size of the input, so a reader behind it needs no further look at the header. Messages name known chunks only: what
+//! stands where a chunk is looked for may be sound.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
 use thiserror::Error;
 
-use super::chunk::{known, le64, plausible, printable};
+use super::chunk::{known, le64, overlong, plausible};
 use super::fmt::{Layout, parse_fmt};
 use crate::split::Finding;
 
@@ -32,11 +33,8 @@ pub enum WavError {
     #[error("reading its header failed: {0}")]
     Io(#[from] io::Error),
     /// It is no WAV file.
-    #[error("byte 0: this is no WAV file, it begins with {found}; name its kind with --raw if it has no header")]
-    NotWav {
-        /// The first bytes, printable.
-        found: String,
-    },
+    #[error("byte 0: this is no WAV file; name its kind with --raw if it has no header")]
+    NotWav,
     /// Big-endian WAV.
     #[error("byte 0: big-endian WAV (RIFX) is not read; convert it, for instance with `sox IN.wav OUT.wav`")]
     BigEndian,
@@ -153,13 +151,13 @@ struct Scan<'a, R> {
 impl<R: Read + Seek> Scan<'_, R> {
     fn family(&mut self) -> Result<Family, WavError> {
         let mut head = [0; 16];
-        let have = self.peek(0, &mut head)?;
+        self.peek(0, &mut head)?;
         let family = match &head[..4] {
             b"RIFF" => Family::Riff,
             b"RF64" | b"BW64" => Family::Wide,
             b"RIFX" => return Err(WavError::BigEndian),
             b"riff" if head == W64_RIFF => Family::Wave64,
-            _ => return Err(WavError::NotWav { found: printable(&head[..have.min(8)]) }),
+            _ => return Err(WavError::NotWav),
         };
         let form_at = if family == Family::Wave64 { 24 } else { 8 };
         let mut form = [0; 4];
@@ -168,10 +166,7 @@ impl<R: Read + Seek> Scan<'_, R> {
         }
         match &form {
             b"WAVE" | b"wave" => Ok(family),
-            _ => Err(WavError::Broken {
-                offset: form_at,
-                what: format!("it is a RIFF file of kind {}, not WAVE", printable(&form)),
-            }),
+            _ => Err(WavError::Broken { offset: form_at, what: "it is a RIFF file of another kind than WAVE".into() }),
         }
     }
 
@@ -217,7 +212,7 @@ impl<R: Read + Seek> Scan<'_, R> {
         let id = [head[0], head[1], head[2], head[3]];
         let bytes = u64::from(u32::from_le_bytes([head[4], head[5], head[6], head[7]]));
         if !plausible(id) {
-            return Err(WavError::Broken { offset, what: format!("{} is no chunk name", printable(&id)) });
+            return Err(WavError::Broken { offset, what: "what stands here is no chunk".into() });
         }
         Ok(Some(Chunk { id, offset, at: offset + 8, bytes }))
     }
@@ -233,20 +228,20 @@ impl<R: Read + Seek> Scan<'_, R> {
         match whole.checked_sub(24) {
             Some(bytes) => Ok(Some(Chunk { id, offset, at: offset + 24, bytes })),
             None if &id == b"data" => Ok(Some(Chunk { id, offset, at: offset + 24, bytes: 0 })),
-            None => Err(WavError::Broken {
-                offset,
-                what: format!("a chunk of {whole} bytes is shorter than its own header"),
-            }),
+            None => {
+                Err(WavError::Broken { offset, what: "a chunk says that it is shorter than its own header".into() })
+            }
         }
     }
 
     /// Where the chunk after `chunk` begins.
     fn after(&mut self, family: Family, chunk: &Chunk) -> Result<u64, WavError> {
         let bytes = self.wide_size(chunk).unwrap_or(chunk.bytes);
-        let end = chunk.at.checked_add(bytes).filter(|end| *end <= self.size).ok_or_else(|| WavError::Broken {
-            offset: chunk.offset,
-            what: format!("chunk {} claims {bytes} bytes, more than the file has", printable(&chunk.id)),
-        })?;
+        let end = chunk
+            .at
+            .checked_add(bytes)
+            .filter(|end| *end <= self.size)
+            .ok_or_else(|| WavError::Broken { offset: chunk.offset, what: overlong(chunk.id, bytes) })?;
         if family == Family::Wave64 {
             return Ok(end.next_multiple_of(8));
         }

@@ -310,12 +310,13 @@ fn what_is_not_read_is_named_with_a_remedy() {
         (wav(fmt(1, 9, 8_000, 16), &[0; 18]), "it has 9 channels; 1 to 8"),
         (wav(fmt(1, 0, 8_000, 16), &[0; 8]), "it has 0 channels"),
         (riff(b"RIFX", &[]), "big-endian"),
-        ([&b"RIFF\0\0\0\0AVI LIST"[..], &[0; 60]].concat(), "byte 8: it is a RIFF file of kind \"AVI \""),
-        (b"hello, world".to_vec(), "it begins with \"hello, w\""),
+        ([&b"RIFF\0\0\0\0AVI LIST"[..], &[0; 60]].concat(), "byte 8: it is a RIFF file of another kind than WAVE"),
+        (b"hello, world".to_vec(), "byte 0: this is no WAV file;"),
         (riff(b"RIFF", &[chunk(b"data", &[0; 8])]), "no `fmt ` chunk before the sound"),
         (riff(b"RIFF", &[chunk(b"fmt ", &fmt(1, 2, 8_000, 16))]), "byte 36: there is no `data` chunk"),
         (riff(b"RIFF", &[sized(b"LIST", 1_000, &[0; 10])]), "byte 12: chunk \"LIST\" claims 1000 bytes"),
-        (stereo16(&[b"\0\0\0\0\0\0\0\0".to_vec()]), "byte 36: \"\\x00\\x00\\x00\\x00\" is no chunk name"),
+        (riff(b"RIFF", &[sized(b"LISP", 1_000, &[0; 10])]), "byte 12: an unknown chunk claims more bytes than"),
+        (stereo16(&[b"\0\0\0\0\0\0\0\0".to_vec()]), "byte 36: what stands here is no chunk"),
         (riff(b"RIFF", &[sized(b"fmt ", 8, &fmt(1, 2, 8_000, 16)[..8])]), "only 8 bytes"),
     ];
     for (bytes, expected) in cases {
