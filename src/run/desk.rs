@@ -9,7 +9,6 @@ use crossbeam_channel as channel;
 use super::job::{Job, JobError, Orders};
 use crate::archive::{self, ArchiveError};
 use crate::source::Input;
-use crate::store::manifest::Progress;
 use crate::store::summary::{CallLine, ErrorLine};
 use crate::store::{Manifest, Summary, lock, remove_abandoned};
 
@@ -104,24 +103,31 @@ fn summarise(batch: &Batch, results: &BTreeMap<usize, Result<Job, JobError>>) ->
     for (number, result) in results {
         let input = &batch.inputs[*number];
         match result {
-            Ok(Job::Done(manifest) | Job::Unchanged(manifest)) => calls.push(line(manifest)),
+            Ok(Job::Done(manifest) | Job::Unchanged(manifest)) => calls.push(line(manifest, remains(input))),
             Ok(Job::Erased { .. }) | Err(JobError::Stopped) => {}
             Err(error) => {
                 errors.push(ErrorLine { input: batch.orders.told_name(input), cause: batch.orders.told(error, input) })
             }
         }
     }
-    Summary::new(calls, errors)
+    // Every input counts, with a line or without: one that was not begun holds as much as one that was.
+    let remaining = batch.inputs.iter().filter(|input| remains(input)).count() as u64;
+    Summary::new(calls, errors).with_inputs_remaining(remaining)
 }
 
-fn line(manifest: &Manifest) -> CallLine {
+/// Whether a file of the input is still there. What cannot be looked at counts as there.
+fn remains(input: &Input) -> bool {
+    input.sound.paths().iter().any(|path| path.try_exists().unwrap_or(true))
+}
+
+fn line(manifest: &Manifest, input_remains: bool) -> CallLine {
     CallLine {
         name: manifest.call.clone(),
         result: manifest.result,
         manifest: manifest.seal.clone(),
         findings: manifest.findings.iter().map(|finding| finding.code.clone()).collect(),
         customer_stored: manifest.customer.stored,
-        input_remains: manifest.disposed.as_ref().is_none_or(|disposed| disposed.state != Progress::Done),
+        input_remains,
     }
 }
 

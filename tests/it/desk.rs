@@ -326,3 +326,22 @@ fn inputs_are_files_directories_globs_and_lists_on_standard_input() {
     let list = batch(&["--dry-run"]);
     scratch.run(&list).ends(0).says(&["3 call(s)", "nothing was written"]);
 }
+
+#[test]
+fn the_map_of_the_manual_takes_the_crm_table_of_the_samples_as_it_is() {
+    let scratch = Scratch::new("desk-crm");
+    let at = |below: &str| format!("{}/{below}", env!("CARGO_MANIFEST_DIR"));
+    let map = "call=call_id,at=time_s,event=type,act=how,digit=digit,purpose=purpose,notice=announcement,version=version";
+    for text in ["src/manual/events.rs", "samples/README.md"] {
+        assert!(fs::read_to_string(at(text)).unwrap().contains(map), "{text} names it");
+    }
+    let calls = ["withdrawn", "granted", "refused"].map(|call| at(&format!("samples/calls/{call}.wav")));
+    let crm = at("samples/crm.csv");
+    let flags = ["--out", "out", "--agent-channel", "left", "--events", &crm, "--map", map];
+    let arguments: Vec<&str> = ["batch"].into_iter().chain(calls.iter().map(String::as_str)).chain(flags).collect();
+    scratch.run(&arguments).ends(0).says(&["stored of 1 call(s)"]);
+    for call in ["withdrawn", "granted", "refused"] {
+        assert!(!codes(&scratch.json(&format!("out/{call}.json"))).contains(&"events_rejected"), "{call}");
+    }
+    assert!(scratch.has("out/granted.customer.wav"));
+}

@@ -82,6 +82,8 @@ fn totals(outcome: &Outcome) -> String {
     }
     let _ = write!(out, ".\nThe customer's track is stored of {} call(s). ", totals.customer_stored);
     let _ = match totals.inputs_remaining {
+        // What was not begun may be out of sight as well, so an interrupted run does not say it of all.
+        0 if outcome.interrupted => writeln!(out),
         0 => writeln!(out, "No input holds the customer's voice any more."),
         n => writeln!(out, "{n} input(s) still hold the customer's voice (--dispose delete removes them)."),
     };
