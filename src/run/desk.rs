@@ -128,9 +128,8 @@ fn summarise(batch: &Batch, results: &BTreeMap<usize, Result<Job, JobError>>) ->
         match result {
             Ok(Job::Done(manifest) | Job::Unchanged(manifest)) => calls.push(line(manifest, remains(input))),
             Ok(Job::Erased { .. }) | Err(JobError::Stopped) => {}
-            Err(error) => {
-                errors.push(ErrorLine { input: batch.orders.stored_name(input), cause: batch.orders.told(error, input) })
-            }
+            Err(error) => errors
+                .push(ErrorLine { input: batch.orders.stored_name(input), cause: batch.orders.told(error, input) }),
         }
     }
     // Every input counts, with a line or without: one that was not begun holds as much as one that was.

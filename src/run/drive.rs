@@ -278,7 +278,8 @@ mod tests {
 
     #[test]
     fn the_planes_never_grow_whatever_the_rates() {
-        for (input_hz, rate_hz) in [(8_000, 48_000), (8_000, 8_000), (48_000, 8_000), (11_025, 48_000), (8_000, 11_025)] {
+        for (input_hz, rate_hz) in [(8_000, 48_000), (8_000, 8_000), (48_000, 8_000), (11_025, 48_000), (8_000, 11_025)]
+        {
             let map = ChannelMap::new(AgentChannel(0), 2).unwrap();
             let mut sides = Sides::new(input_hz, rate_hz);
             let planes = |sides: &Sides| [sides.agent.as_ptr(), sides.customer.as_ptr()];

@@ -218,3 +218,30 @@ fn an_interrupted_disposal_does_not_say_that_no_input_holds_the_voice() {
     assert_eq!(scratch.json("out/batch.json")["totals"]["inputs_remaining"], 3);
     scratch.run(&arguments).ends(0).says(&["No input holds the customer's voice any more"]);
 }
+
+#[test]
+fn a_disposal_with_events_in_one_file_can_be_run_again_until_no_input_is_left() {
+    let scratch = Scratch::new("resume-feed");
+    for call in ["c1", "c2"] {
+        scratch.call(call, &agent(6), &canary(6, 21));
+    }
+    let line = |call: &str| GRANTED.replace('{', &format!(r#"{{"call":"{call}","#));
+    scratch.file("feed.jsonl", format!("{}\n{}\n", line("c1"), line("c2")).as_bytes());
+    let feed = ["--events", "feed.jsonl", "--dispose", "delete"];
+    let second = fs::read(scratch.at("in/c2.wav")).unwrap();
+    fs::remove_file(scratch.at("in/c2.wav")).unwrap();
+    scratch.batch(&feed).ends(2).complains(&["there is no call `c2`"]);
+    scratch.file("in/c2.wav", &second);
+    scratch.batch(&feed).ends(0);
+    assert!(!scratch.has("in/c1.wav") && !scratch.has("in/c2.wav"));
+    let left = scratch.files("out");
+    scratch.batch(&feed).ends(0).says(&["No input is left"]);
+    same(&left, &scratch.files("out"), "run again without inputs");
+    scratch.run(&["verify", "out"]).ends(0);
+    // The recording of one call came again: the other's events are no misspelling.
+    scratch.call("c3", &agent(6), &canary(6, 22));
+    scratch.batch(&feed).ends(0);
+    // Where nothing was ever done, an empty directory is an error as before.
+    scratch.run(&["batch", "in", "--out", "new", "--agent-channel", "left", "--dispose", "delete"]).ends(2);
+    assert!(!scratch.has("new"));
+}

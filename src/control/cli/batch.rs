@@ -46,8 +46,7 @@ pub struct Args {
 /// Runs the command.
 pub fn main(args: &Args) -> Exit {
     let dispose = args.dispose.is_some();
-    let prepared =
-        prepare(&args.inputs, args.out.clone(), &args.knobs, &args.writing, &args.reading, dispose);
+    let prepared = prepare(&args.inputs, args.out.clone(), &args.knobs, &args.writing, &args.reading, dispose);
     let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(Refused(message)) => {

@@ -102,12 +102,7 @@ fn stands(out: &Path, name: &str, namer: Option<&Namer>) -> bool {
     Place::new(out, &name).is_ok_and(|place| place.manifest().is_file() || place.receipt().is_file())
 }
 
-fn feed(
-    out: &Path,
-    reading: &Reading,
-    gathered: &Gathered,
-    namer: Option<&Namer>,
-) -> Result<Option<Feed>, Refused> {
+fn feed(out: &Path, reading: &Reading, gathered: &Gathered, namer: Option<&Namer>) -> Result<Option<Feed>, Refused> {
     let Some(path) = &reading.events else { return Ok(None) };
     let map: Option<ColumnMap> = match &reading.map {
         Some(text) => Some(text.parse().map_err(|error| Refused(format!("--map {text}: {error}")))?),
