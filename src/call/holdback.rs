@@ -19,7 +19,6 @@ pub struct Waiting {
 }
 
 /// A ring of frames with a place for each that may wait.
-#[derive(Debug)]
 pub struct Holdback {
     slots: Vec<Waiting>,
     sound: Vec<i16>,
@@ -75,8 +74,28 @@ impl Holdback {
     }
 }
 
+/// Without the sound: what is printed for a bug report must hold nobody's voice.
+impl std::fmt::Debug for Holdback {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Holdback").field("waiting", &self.waiting).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Holdback {
     fn drop(&mut self) {
         self.sound.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_of_the_frames_that_wait_holds_no_sound() {
+        let mut holdback = Holdback::new(2, 4);
+        holdback.push(Frame::new(MediaTime::ZERO, &[12_345; 4]), false, [false; 2]);
+        let printed = format!("{holdback:?}");
+        assert!(!printed.contains("12345") && printed.contains("waiting: 1"), "{printed}");
     }
 }

@@ -39,6 +39,10 @@
 //!
 //! # Tables from a CRM
 //!
-//! `--events crm.csv --map 'call=call_id,at=time_s,event=type,act=how,digit=digit,purpose=purpose'` says which column is
-//! what; `key==value` sets a constant, and `key:VALUE=word` translates a value of that column
+//! ```text
+//! --events crm.csv --map 'call=call_id,at=time_s,event=type,act=how,digit=digit,purpose=purpose,notice=announcement,version=version'
+//! ```
+//!
+//! says which column is what. Those of the announcement (`notice`, `version`) belong to it: without them nobody was told,
+//! and no grant counts. `key==value` sets a constant, and `key:VALUE=word` translates a value of that column
 //! (`event:JA=granted`). See [`ColumnMap`](crate::source::ColumnMap).

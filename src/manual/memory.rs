@@ -8,7 +8,7 @@
 //! `--rate`, the converter's filter as well. A [`Call`](crate::call::Call) has no field that could hold a customer's
 //! frame, and the bleed guard keeps levels, no samples.
 //!
-//! What is cleared waits in a writer's block of at most 256 KiB a file. The agent's side waits up to
+//! What is cleared waits in a writer's block of at most 64 KiB a file. The agent's side waits up to
 //! [`HOLDBACK_FRAMES`](crate::call::HOLDBACK_FRAMES) frames for what the guard and the lead-in need to know; the
 //! customer's is decided in the same step.
 //!

@@ -9,9 +9,8 @@ use crossbeam_channel as channel;
 use super::job::{Job, JobError, Orders};
 use crate::archive::{self, ArchiveError};
 use crate::source::Input;
-use crate::store::manifest::Progress;
 use crate::store::summary::{CallLine, ErrorLine};
-use crate::store::{Manifest, Summary, lock, remove_abandoned};
+use crate::store::{Manifest, Place, Summary, lock, remove_abandoned};
 
 /// A batch: orders, and the inputs they are for.
 pub struct Batch {
@@ -61,6 +60,29 @@ pub fn run(batch: &Batch, stop: &AtomicBool, watch: &dyn Watch) -> Result<Outcom
     Ok(Outcome { results, summary, interrupted })
 }
 
+/// What a batch with `dispose` comes to that finds no input any more: the disposals that were cut short after their
+/// inputs had gone are completed, and the summary follows them. `None` if nothing was ever done in the directory.
+pub fn finish(orders: &Orders) -> Result<Option<Vec<String>>, ArchiveError> {
+    let dir = &orders.out;
+    if !dir.is_dir() {
+        return Ok(None);
+    }
+    let _held = lock(dir)?;
+    archive::finish_pending(dir)?;
+    let finished = archive::finish_disposals(dir)?;
+    let Some(summary) = Summary::read(dir)? else { return Ok((!finished.is_empty()).then_some(finished)) };
+    let Summary { mut calls, errors, .. } = summary;
+    for call in &mut calls {
+        if finished.contains(&call.name) {
+            *call = line(&Manifest::read(&Place::new(dir, &call.name)?)?, false);
+        }
+    }
+    if !finished.is_empty() {
+        Summary::new(calls, errors).with_inputs_remaining(0).write(dir)?;
+    }
+    Ok(Some(finished))
+}
+
 fn work(batch: &Batch, stop: &AtomicBool, watch: &dyn Watch) -> BTreeMap<usize, Result<Job, JobError>> {
     let (orders, queue) = channel::bounded(batch.inputs.len());
     for number in 0..batch.inputs.len() {
@@ -104,42 +126,29 @@ fn summarise(batch: &Batch, results: &BTreeMap<usize, Result<Job, JobError>>) ->
     for (number, result) in results {
         let input = &batch.inputs[*number];
         match result {
-            Ok(Job::Done(manifest) | Job::Unchanged(manifest)) => calls.push(line(manifest)),
+            Ok(Job::Done(manifest) | Job::Unchanged(manifest)) => calls.push(line(manifest, remains(input))),
             Ok(Job::Erased { .. }) | Err(JobError::Stopped) => {}
-            Err(error) => {
-                errors.push(ErrorLine { input: batch.orders.told_name(input), cause: batch.orders.told(error, input) })
-            }
+            Err(error) => errors
+                .push(ErrorLine { input: batch.orders.stored_name(input), cause: batch.orders.told(error, input) }),
         }
     }
-    Summary::new(calls, errors)
+    // Every input counts, with a line or without: one that was not begun holds as much as one that was.
+    let remaining = batch.inputs.iter().filter(|input| remains(input)).count() as u64;
+    Summary::new(calls, errors).with_inputs_remaining(remaining)
 }
 
-fn line(manifest: &Manifest) -> CallLine {
+/// Whether a file of the input is still there. What cannot be looked at counts as there.
+fn remains(input: &Input) -> bool {
+    input.sound.paths().iter().any(|path| path.try_exists().unwrap_or(true))
+}
+
+fn line(manifest: &Manifest, input_remains: bool) -> CallLine {
     CallLine {
         name: manifest.call.clone(),
         result: manifest.result,
         manifest: manifest.seal.clone(),
         findings: manifest.findings.iter().map(|finding| finding.code.clone()).collect(),
         customer_stored: manifest.customer.stored,
-        input_remains: manifest.disposed.as_ref().is_none_or(|disposed| disposed.state != Progress::Done),
-    }
-}
-
-impl Orders {
-    /// An input's name as it may be told in a file: hashed where names are.
-    fn told_name(&self, input: &Input) -> String {
-        self.stored_name(input)
-    }
-
-    /// An error as it may be told in a file: without the input's path where names are hashed.
-    fn told(&self, error: &JobError, input: &Input) -> String {
-        let mut text = error.to_string();
-        if self.namer.is_some() {
-            for path in input.sound.paths() {
-                text = text.replace(&path.display().to_string(), "input");
-            }
-            text = text.replace(&input.name, "call");
-        }
-        text
+        input_remains,
     }
 }

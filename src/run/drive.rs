@@ -160,7 +160,7 @@ struct Sides {
 
 impl Sides {
     fn new(input_hz: u32, rate_hz: u32) -> Sides {
-        let room = BLOCK + FRAME_MAX;
+        let room = room(input_hz, rate_hz);
         Sides {
             agent: Zeroizing::new(Vec::with_capacity(room)),
             customer: Zeroizing::new(Vec::with_capacity(room)),
@@ -202,6 +202,13 @@ impl Sides {
             side.truncate(left);
         }
     }
+}
+
+/// Samples that may wait on a side: a block at the call's rate, what the converter lets go late, and a frame that is not
+/// whole. A plane that had to grow would leave a copy of the sound behind, and nobody would wipe it.
+fn room(input_hz: u32, rate_hz: u32) -> usize {
+    let ratio = rate_hz.div_ceil(input_hz.max(1)).max(1) as usize;
+    (BLOCK + 2 * FRAME_MAX + TAPS) * ratio + 2 * FRAME_MAX
 }
 
 /// Both sides to another rate, aligned: the converter's delay is cut off in front, and the length is that of the input
@@ -261,5 +268,31 @@ impl Conversion {
         agent_out.truncate(agent_out.len() - surplus);
         customer_out.truncate(customer_out.len() - surplus);
         self.given_out = whole;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::split::AgentChannel;
+
+    #[test]
+    fn the_planes_never_grow_whatever_the_rates() {
+        for (input_hz, rate_hz) in [(8_000, 48_000), (8_000, 8_000), (48_000, 8_000), (11_025, 48_000), (8_000, 11_025)]
+        {
+            let map = ChannelMap::new(AgentChannel(0), 2).unwrap();
+            let mut sides = Sides::new(input_hz, rate_hz);
+            let planes = |sides: &Sides| [sides.agent.as_ptr(), sides.customer.as_ptr()];
+            let before = planes(&sides);
+            for _ in 0..4 {
+                sides.take(&map, &vec![1; 2 * BLOCK]);
+                assert_eq!(planes(&sides), before, "{input_hz} to {rate_hz} Hz");
+                // What is left is less than a frame.
+                let whole = sides.agent.len().saturating_sub(FRAME_MAX - 1);
+                sides.drop_front(whole);
+            }
+            sides.finish();
+            assert_eq!(planes(&sides), before, "{input_hz} to {rate_hz} Hz, at the end");
+        }
     }
 }

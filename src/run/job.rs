@@ -8,9 +8,9 @@ use thiserror::Error;
 
 use super::drive::{Drive, DriveError};
 use super::naming::Namer;
-use crate::archive::{self, ArchiveError};
+use crate::archive::ArchiveError;
 use crate::audio::rate;
-use crate::call::{CallResult, Closing, Outlet, Span, Trace};
+use crate::call::{Closing, Outlet, Span, Trace};
 use crate::config::{AgentSide, DigestKind, Settings};
 use crate::consent::{Cleared, OnWithdrawal, Stamped, Terms};
 use crate::source::identity::{self, Coverage, Identity};
@@ -331,14 +331,6 @@ impl Orders {
                 },
                 blake3: identity.digest.clone(),
             },
-        }
-    }
-
-    fn dispose(&self, input: &Input, place: &Place, manifest: Manifest) -> Result<Manifest, JobError> {
-        // What was quarantined is all there is of the call: its input stays.
-        match self.dispose && manifest.result == CallResult::Recorded {
-            true => Ok(archive::dispose(place, &input.sound.paths())?),
-            false => Ok(manifest),
         }
     }
 }

@@ -7,11 +7,13 @@
 //! * [`rating`]: a labelled set through calls without a store, scored.
 
 pub mod desk;
+pub mod disposing;
 pub mod drive;
 pub mod hardening;
 pub mod job;
 pub mod naming;
 pub mod rating;
+pub mod telling;
 
 pub use desk::{Batch, Outcome, Watch, run};
 pub use drive::{Drive, DriveError};

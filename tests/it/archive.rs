@@ -286,3 +286,19 @@ fn a_sweep_lists_first_spares_what_is_held_and_leaves_receipts() {
     }
     assert!(scratch.files("out").contains_key("two.agent.wav"));
 }
+
+#[test]
+fn a_doubtful_result_keeps_its_input_and_says_why() {
+    let scratch = Scratch::new("archive-doubt");
+    scratch.call("good", &agent(6), &canary(6, 31));
+    scratch.call("untold", &agent(6), &canary(6, 32));
+    scratch.events("untold", &[GRANTED]);
+    scratch.call("empty", &[], &[]);
+    let ran = scratch.batch(&["--dispose", "delete"]).ends(0);
+    ran.says(&["untold", "events rejected (not_informed at 1.5 s)", "input kept", "doubtful"]);
+    ran.says(&["empty", "input kept", "doubtful (no sound)"]);
+    assert!(scratch.has("in/untold.wav") && scratch.has("in/empty.wav") && !scratch.has("in/good.wav"));
+    let looked = scratch.run(&["check", "in", "--agent-channel", "left"]).ends(0);
+    looked.says(&["finding events_rejected", "not_informed at 1.5 s"]);
+    verify(&scratch).ends(0);
+}

@@ -198,6 +198,17 @@ fn hashed_names_leave_no_input_name_in_any_file_or_name() {
     }
     scratch.run(&["verify", "out"]).ends(0);
     scratch.batch(&hashed).ends(1).says(&["2 of them unchanged"]);
+    let silent = |ran: &Ran| assert!(!ran.out.contains(number) && !ran.err.contains(number), "{}{}", ran.out, ran.err);
+    silent(&scratch.batch(&hashed).ends(1));
+    silent(&scratch.batch(&[&hashed[..], &["--dry-run"]].concat()).ends(0));
+    silent(&scratch.batch(&[&hashed[..], &["--dry-run", "--json"]].concat()).ends(0));
+    silent(&scratch.run(&[&["check", "in", "--agent-channel", "left"], &hashed[..]].concat()).ends(1));
+    scratch.file(
+        &format!("{number}.jsonl"),
+        &[br#"{"call":"0701234567-nobody","at":1,"event":"refused"}"#, &b"\n"[..]].concat(),
+    );
+    let feed = format!("{number}.jsonl");
+    silent(&scratch.batch(&[&hashed[..], &["--events", &feed]].concat()).ends(2));
     scratch.file("key", b"too short");
     scratch.batch(&hashed).ends(2).complains(&["key", "16"]);
     scratch.run(&["check", "in", "--agent-channel", "left"]).ends(1).says(&["warning", "--names hash"]);
@@ -240,6 +251,9 @@ fn the_json_on_standard_output_is_the_summary_that_stands_and_a_dry_run_writes_n
     scratch.file("in/bad.wav", b"RIFF, but no call");
     let dry = scratch.batch(&["--dry-run"]).ends(0);
     dry.says(&["one.wav", "one.agent.wav", "no events"]);
+    let plan: Value = serde_json::from_str(&scratch.batch(&["--dry-run", "--json"]).ends(0).out).unwrap();
+    assert_eq!(plan.as_array().unwrap().len(), 3);
+    assert_eq!((&plan[1]["name"], &plan[1]["inputs"][0]), (&Value::from("one"), &Value::from("in/one.wav")));
     assert!(!scratch.has("out"));
     let ran = scratch.batch(&["--json"]).ends(1);
     assert_eq!(ran.out, fs::read_to_string(scratch.at("out/batch.json")).unwrap());
@@ -325,4 +339,24 @@ fn inputs_are_files_directories_globs_and_lists_on_standard_input() {
     assert_eq!(scratch.files("again").len(), 3 * 2 + 1);
     let list = batch(&["--dry-run"]);
     scratch.run(&list).ends(0).says(&["3 call(s)", "nothing was written"]);
+}
+
+#[test]
+fn the_map_of_the_manual_takes_the_crm_table_of_the_samples_as_it_is() {
+    let scratch = Scratch::new("desk-crm");
+    let at = |below: &str| format!("{}/{below}", env!("CARGO_MANIFEST_DIR"));
+    let map =
+        "call=call_id,at=time_s,event=type,act=how,digit=digit,purpose=purpose,notice=announcement,version=version";
+    for text in ["src/manual/events.rs", "samples/README.md"] {
+        assert!(fs::read_to_string(at(text)).unwrap().contains(map), "{text} names it");
+    }
+    let calls = ["withdrawn", "granted", "refused"].map(|call| at(&format!("samples/calls/{call}.wav")));
+    let crm = at("samples/crm.csv");
+    let flags = ["--out", "out", "--agent-channel", "left", "--events", &crm, "--map", map];
+    let arguments: Vec<&str> = ["batch"].into_iter().chain(calls.iter().map(String::as_str)).chain(flags).collect();
+    scratch.run(&arguments).ends(0).says(&["stored of 1 call(s)"]);
+    for call in ["withdrawn", "granted", "refused"] {
+        assert!(!codes(&scratch.json(&format!("out/{call}.json"))).contains(&"events_rejected"), "{call}");
+    }
+    assert!(scratch.has("out/granted.customer.wav"));
 }

@@ -194,7 +194,54 @@ fn an_erased_call_is_not_made_again() {
     scratch.batch(&[]).ends(0);
     scratch.run(&["erase", "out", "--call", "call-4"]).ends(0);
     scratch.batch(&["--speech"]).ends(0).says(&["call-4", "not made again"]);
+    assert_eq!(scratch.json("out/batch.json")["totals"]["inputs_remaining"], 12, "its input is there as before");
     let left: Vec<String> = scratch.files("out").into_keys().filter(|file| file.starts_with("call-4")).collect();
     assert_eq!(left, ["call-4.erased.json"]);
     scratch.run(&["verify", "out"]).ends(0);
+    // With the inputs of all others gone, this one still holds the voice.
+    let ran = scratch.batch(&["--speech", "--dispose", "delete"]).ends(0);
+    ran.says(&["1 input(s) still hold"]);
+    assert!(scratch.has("in/call-4.wav") && !scratch.has("in/call-3.wav"));
+    assert!(!ran.out.contains("No input holds"), "{}", ran.out);
+}
+
+#[test]
+fn an_interrupted_disposal_does_not_say_that_no_input_holds_the_voice() {
+    let scratch = long("resume-dispose");
+    let arguments = batch(&["--jobs", "1", "--dispose", "delete"]);
+    let child = halted(&scratch, &arguments);
+    signal(&child, "INT");
+    signal(&child, "CONT");
+    let ran = Ran::of(child.wait_with_output().unwrap(), &arguments).ends(130);
+    assert!(!ran.out.contains("No input holds"), "{}", ran.out);
+    ran.says(&["3 input(s) still hold"]);
+    assert_eq!(scratch.json("out/batch.json")["totals"]["inputs_remaining"], 3);
+    scratch.run(&arguments).ends(0).says(&["No input holds the customer's voice any more"]);
+}
+
+#[test]
+fn a_disposal_with_events_in_one_file_can_be_run_again_until_no_input_is_left() {
+    let scratch = Scratch::new("resume-feed");
+    for call in ["c1", "c2"] {
+        scratch.call(call, &agent(6), &canary(6, 21));
+    }
+    let line = |call: &str| GRANTED.replace('{', &format!(r#"{{"call":"{call}","#));
+    scratch.file("feed.jsonl", format!("{}\n{}\n", line("c1"), line("c2")).as_bytes());
+    let feed = ["--events", "feed.jsonl", "--dispose", "delete"];
+    let second = fs::read(scratch.at("in/c2.wav")).unwrap();
+    fs::remove_file(scratch.at("in/c2.wav")).unwrap();
+    scratch.batch(&feed).ends(2).complains(&["there is no call `c2`"]);
+    scratch.file("in/c2.wav", &second);
+    scratch.batch(&feed).ends(0);
+    assert!(!scratch.has("in/c1.wav") && !scratch.has("in/c2.wav"));
+    let left = scratch.files("out");
+    scratch.batch(&feed).ends(0).says(&["No input is left"]);
+    same(&left, &scratch.files("out"), "run again without inputs");
+    scratch.run(&["verify", "out"]).ends(0);
+    // The recording of one call came again: the other's events are no misspelling.
+    scratch.call("c3", &agent(6), &canary(6, 22));
+    scratch.batch(&feed).ends(0);
+    // Where nothing was ever done, an empty directory is an error as before.
+    scratch.run(&["batch", "in", "--out", "new", "--agent-channel", "left", "--dispose", "delete"]).ends(2);
+    assert!(!scratch.has("new"));
 }

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::flags::{Knobs, Reading, Writing};
-use super::inputs::{Prepared, Refused, prepare};
+use super::inputs::{NOTHING, Prepared, Refused, prepare};
 use super::progress::Progress;
 use super::table;
 use crate::config::customer_sentence;
 use crate::control::exit::Exit;
+use crate::run::desk::finish;
 use crate::run::{Batch, Job, JobError, Outcome, run};
 
 /// Flags of `batch`.
@@ -44,17 +45,20 @@ pub struct Args {
 
 /// Runs the command.
 pub fn main(args: &Args) -> Exit {
-    let prepared = prepare(&args.inputs, args.out.clone(), &args.knobs, &args.writing, &args.reading);
-    let mut prepared = match prepared {
+    let dispose = args.dispose.is_some();
+    let prepared = prepare(&args.inputs, args.out.clone(), &args.knobs, &args.writing, &args.reading, dispose);
+    let prepared = match prepared {
         Ok(prepared) => prepared,
         Err(Refused(message)) => {
             warn_line!("oneside: {message}");
             return Exit::Usage;
         }
     };
-    prepared.orders.dispose = args.dispose.is_some();
     if args.dry_run {
-        return dry_run(&prepared);
+        return dry_run(&prepared, args.json);
+    }
+    if prepared.gathered.inputs.is_empty() {
+        return finish_earlier(&prepared, args.quiet);
     }
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(&stop);
@@ -62,7 +66,7 @@ pub fn main(args: &Args) -> Exit {
     let strict = orders.settings.strict.value;
     let batch = Batch { orders, inputs: gathered.inputs };
     let sizes = batch.inputs.iter().map(|input| input.sound.bytes()).collect();
-    let progress = Progress::new(&batch.inputs, sizes, args.quiet);
+    let progress = Progress::new(&batch, sizes, args.quiet);
     let outcome = run(&batch, &stop, &progress);
     progress.clear();
     match outcome {
@@ -87,22 +91,54 @@ fn stop_on_signal(stop: &Arc<AtomicBool>) {
     }
 }
 
-fn dry_run(prepared: &Prepared) -> Exit {
+/// With --dispose: an earlier run left no input, and this one only completes what that one had begun.
+fn finish_earlier(prepared: &Prepared, quiet: bool) -> Exit {
+    match finish(&prepared.orders) {
+        Ok(Some(finished)) => {
+            if !quiet {
+                let done = finished.len();
+                say_line!("No input is left of what an earlier run did; {done} disposal(s) cut short were completed.");
+            }
+            Exit::Done
+        }
+        Ok(None) => {
+            warn_line!("oneside: {NOTHING}");
+            Exit::Usage
+        }
+        Err(error) => {
+            super::complain(&error);
+            if error.is_refusal() { Exit::Refused } else { Exit::Disk }
+        }
+    }
+}
+
+/// What a dry run says of a call.
+#[derive(serde::Serialize)]
+struct Planned {
+    name: String,
+    inputs: Vec<String>,
+    events: &'static str,
+}
+
+fn dry_run(prepared: &Prepared, json: bool) -> Exit {
     let orders = &prepared.orders;
-    for input in &prepared.gathered.inputs {
+    let plan = prepared.gathered.inputs.iter().map(|input| {
         let events = match (&orders.feed, &input.events) {
             (Some(feed), _) if feed.of(&input.name).is_some() => "events in the feed",
             (None, Some(_)) => "events beside it",
             _ => "no events: the customer is dropped",
         };
-        let paths: Vec<_> = input.sound.paths().iter().map(|path| path.display().to_string()).collect();
-        say_line!("{} -> {}.agent.wav ({events})", paths.join(" + "), orders.stored_name(input));
+        Planned { name: orders.stored_name(input), inputs: orders.told_paths(input), events }
+    });
+    let plan: Vec<Planned> = plan.collect();
+    if json {
+        say_line!("{}", serde_json::to_string_pretty(&plan).unwrap_or_default());
+        return Exit::Done;
     }
-    say_line!(
-        "{} call(s); nothing was written. {}",
-        prepared.gathered.inputs.len(),
-        customer_sentence(&orders.settings)
-    );
+    for Planned { name, inputs, events } in &plan {
+        say_line!("{} -> {name}.agent.wav ({events})", inputs.join(" + "));
+    }
+    say_line!("{} call(s); nothing was written. {}", plan.len(), customer_sentence(&orders.settings));
     Exit::Done
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::flags::{Knobs, Reading, Writing};
 use super::inputs::{Prepared, Refused, prepare};
+use super::table::{code, first_refusal};
 use crate::call::{CallResult, Closing};
 use crate::config::explain;
 use crate::control::exit::Exit;
@@ -38,7 +39,7 @@ pub fn main(args: &Args) -> Exit {
     if args.inputs.is_empty() {
         return Exit::Done;
     }
-    match prepare(&args.inputs, PathBuf::new(), &args.knobs, &args.writing, &args.reading) {
+    match prepare(&args.inputs, PathBuf::new(), &args.knobs, &args.writing, &args.reading, false) {
         Ok(prepared) => look(&prepared),
         Err(Refused(message)) => {
             warn_line!("oneside: {message}");
@@ -51,7 +52,7 @@ fn look(prepared: &Prepared) -> Exit {
     let mut exit = Exit::Done;
     let hashed = prepared.orders.namer.is_some();
     for input in &prepared.gathered.inputs {
-        say_line!("{}:", input.name);
+        say_line!("{}:", prepared.orders.stored_name(input));
         if looks_like_a_number(&input.name) && !hashed {
             say_line!(
                 "  warning: the name holds seven digits or more, perhaps a telephone number; --names hash hides it"
@@ -65,7 +66,8 @@ fn look(prepared: &Prepared) -> Exit {
                 }
             }
             Err(error) => {
-                warn_line!("oneside: {}: {error}", input.name);
+                let orders = &prepared.orders;
+                warn_line!("oneside: {}: {}", orders.stored_name(input), orders.told(&error, input));
                 exit = Exit::Partly;
             }
         }
@@ -77,6 +79,7 @@ fn describe(prepared: &Prepared, input: &Input, format: &Format, closing: &Closi
     let seconds = |samples: u64| samples as f64 / f64::from(closing.rate_hz);
     let events = match (&prepared.orders.feed, &input.events) {
         (Some(feed), _) if feed.of(&input.name).is_some() => "in the feed".to_owned(),
+        (None, Some(_)) if prepared.orders.namer.is_some() => "beside it".into(),
         (None, Some(path)) => path.display().to_string(),
         _ => "none: the customer is dropped".to_owned(),
     };
@@ -99,13 +102,17 @@ fn describe(prepared: &Prepared, input: &Input, format: &Format, closing: &Closi
     ));
     for entry in &closing.ledger {
         if let Some(refusal) = entry.effect.refusal {
-            out.push_str(&format!("  event at {} s counts for nothing: {refusal:?}\n", entry.at));
+            out.push_str(&format!("  event at {} s counts for nothing: {}\n", entry.at, code(refusal)));
         }
     }
     match closing.findings.is_empty() {
         true => out.push_str("  no findings\n"),
         false => closing.findings.iter().for_each(|finding| {
-            out.push_str(&format!("  finding {}: {}\n", finding.code(), finding.sentence()));
+            out.push_str(&format!("  finding {}: {}", finding.code(), finding.sentence()));
+            if let Some(why) = first_refusal(&closing.ledger).filter(|_| finding.code() == "events_rejected") {
+                out.push_str(&format!(" (first: {why})"));
+            }
+            out.push('\n');
         }),
     }
     out

@@ -9,7 +9,11 @@ use crate::archive::Place;
 use crate::config::{Names, Settings, read_key, read_token_list};
 use crate::run::Orders;
 use crate::run::naming::Namer;
-use crate::source::{ColumnMap, Feed, Gathered, Wanted, gather};
+use crate::run::telling::without_path;
+use crate::source::{ColumnMap, EventsError, Feed, Gathered, Wanted, gather};
+
+/// What is said where no input is.
+pub const NOTHING: &str = "no recordings were found in what was given; give files, directories or globs";
 
 /// A message for people: the command cannot be used as it stands.
 pub struct Refused(pub String);
@@ -36,6 +40,7 @@ pub fn prepare(
     knobs: &Knobs,
     writing: &Writing,
     reading: &Reading,
+    dispose: bool,
 ) -> Result<Prepared, Refused> {
     let settings = knobs.settings(writing, reading)?;
     let raw = reading.raw_format().map_err(Refused)?;
@@ -46,17 +51,18 @@ pub fn prepare(
     }
     let wanted = Wanted { arguments, raw: raw.is_some(), pair: pair.as_ref(), offset_s };
     let gathered = gather(&wanted, &mut stdin().lock())?;
-    if gathered.inputs.is_empty() {
-        return Err(Refused("no recordings were found in what was given; give files, directories or globs".into()));
+    // With --dispose none may be left of an earlier run; whether that is so, the caller finds out.
+    if gathered.inputs.is_empty() && !dispose {
+        return Err(Refused(NOTHING.into()));
     }
     let namer = namer(&settings)?;
     refuse_orphans(&out, &gathered, namer.as_ref(), reading)?;
-    let feed = feed(reading, &gathered)?;
+    let feed = feed(&out, reading, &gathered, namer.as_ref())?;
     let revoked = match &settings.revoked_tokens.value {
         Some(path) => read_token_list(path)?,
         None => HashSet::new(),
     };
-    let orders = Orders { out, settings, raw, feed, revoked, namer, dispose: false };
+    let orders = Orders { out, settings, raw, feed, revoked, namer, dispose };
     Ok(Prepared { orders, gathered })
 }
 
@@ -66,7 +72,7 @@ fn refuse_orphans(out: &Path, gathered: &Gathered, namer: Option<&Namer>, readin
     if reading.events.is_some() {
         return Ok(());
     }
-    let stands = |orphan: &Path| {
+    let is_known = |orphan: &Path| {
         let text = orphan.to_string_lossy();
         let whole = text.strip_suffix(".events.jsonl").unwrap_or(&text);
         // The name is the path below a directory that was given: one of its ends.
@@ -74,12 +80,15 @@ fn refuse_orphans(out: &Path, gathered: &Gathered, namer: Option<&Namer>, readin
             .char_indices()
             .filter(|(at, c)| *at == 0 || *c == '/')
             .map(|(at, _)| whole[at..].trim_start_matches('/'));
-        ends.map(|name| namer.map_or_else(|| name.to_owned(), |namer| namer.name(name)))
-            .filter_map(|name| Place::new(out, &name).ok())
-            .any(|place| place.manifest().is_file() || place.receipt().is_file())
+        ends.into_iter().any(|name| stands(out, name, namer))
     };
-    match gathered.orphaned_events.iter().find(|orphan| !stands(orphan)) {
+    match gathered.orphaned_events.iter().find(|orphan| !is_known(orphan)) {
         None => Ok(()),
+        Some(_) if namer.is_some() => Err(Refused(
+            "an events file has no recording beside it that its events could be about; correct its name, or take it \
+             away (a run without --names hash names it)"
+                .into(),
+        )),
         Some(orphan) => Err(Refused(format!(
             "{}: there is no recording beside it that these events could be about; correct its name, or take it away",
             orphan.display()
@@ -87,7 +96,13 @@ fn refuse_orphans(out: &Path, gathered: &Gathered, namer: Option<&Namer>, readin
     }
 }
 
-fn feed(reading: &Reading, gathered: &Gathered) -> Result<Option<Feed>, Refused> {
+/// Whether a call stands already, or was erased: then its recording need not be among the inputs.
+fn stands(out: &Path, name: &str, namer: Option<&Namer>) -> bool {
+    let name = namer.map_or_else(|| name.to_owned(), |namer| namer.name(name));
+    Place::new(out, &name).is_ok_and(|place| place.manifest().is_file() || place.receipt().is_file())
+}
+
+fn feed(out: &Path, reading: &Reading, gathered: &Gathered, namer: Option<&Namer>) -> Result<Option<Feed>, Refused> {
     let Some(path) = &reading.events else { return Ok(None) };
     let map: Option<ColumnMap> = match &reading.map {
         Some(text) => Some(text.parse().map_err(|error| Refused(format!("--map {text}: {error}")))?),
@@ -99,12 +114,23 @@ fn feed(reading: &Reading, gathered: &Gathered) -> Result<Option<Feed>, Refused>
             path.display()
         )));
     }
-    let feed = Feed::read(path, map.as_ref())?;
+    let told = |text: String| match namer {
+        Some(_) => without_path(&text, &path.display().to_string(), "the events file"),
+        None => text,
+    };
+    let feed = Feed::read(path, map.as_ref()).map_err(|error| Refused(told(error.to_string())))?;
     let names: HashSet<&str> = gathered.inputs.iter().map(|input| input.name.as_str()).collect();
-    match feed.unknown_calls(&names).into_iter().next() {
-        Some(error) => Err(error.into()),
-        None => Ok(Some(feed)),
+    for error in feed.unknown_calls(&names) {
+        match (&error, namer) {
+            (EventsError::UnknownCall { call, .. }, _) if stands(out, call, namer) => {}
+            (EventsError::UnknownCall { call, .. }, Some(namer)) => {
+                let text = error.to_string().replace(&format!("`{call}`"), &format!("`{}`", namer.name(call)));
+                return Err(Refused(told(text)));
+            }
+            _ => return Err(error.into()),
+        }
     }
+    Ok(Some(feed))
 }
 
 fn namer(settings: &Settings) -> Result<Option<Namer>, Refused> {

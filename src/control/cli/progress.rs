@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::run::{Job, JobError, Watch};
-use crate::source::Input;
+use crate::run::{Batch, Job, JobError, Watch};
 
 /// Between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
 /// Tells how far a batch is.
 pub struct Progress<'a> {
-    inputs: &'a [Input],
+    batch: &'a Batch,
     bytes: Vec<u64>,
     bar: Option<ProgressBar>,
     lines: bool,
@@ -32,8 +31,8 @@ struct State {
 }
 
 impl<'a> Progress<'a> {
-    /// For these inputs, of these sizes in bytes.
-    pub fn new(inputs: &'a [Input], bytes: Vec<u64>, quiet: bool) -> Progress<'a> {
+    /// For the inputs of this batch, of these sizes in bytes.
+    pub fn new(batch: &'a Batch, bytes: Vec<u64>, quiet: bool) -> Progress<'a> {
         let terminal = std::io::stderr().is_terminal();
         let bar = (!quiet && terminal).then(|| {
             let style = ProgressStyle::with_template("{bar:30} {pos}/{len} MiB  {per_sec}  {eta} left  {msg}");
@@ -41,7 +40,7 @@ impl<'a> Progress<'a> {
         });
         let now = Instant::now();
         let state = State { started: now, told: now, done: 0, bytes_done: 0, frames: HashMap::new() };
-        Progress { inputs, bytes, bar, lines: !quiet && !terminal, state: Mutex::new(state) }
+        Progress { batch, bytes, bar, lines: !quiet && !terminal, state: Mutex::new(state) }
     }
 
     /// Takes the bar away.
@@ -62,9 +61,9 @@ impl<'a> Progress<'a> {
         let total: u64 = self.bytes.iter().sum();
         if let Some(bar) = &self.bar {
             bar.set_position(state.bytes_done >> 20);
-            bar.set_message(format!("{} of {} calls", state.done, self.inputs.len()));
+            bar.set_message(format!("{} of {} calls", state.done, self.batch.inputs.len()));
         }
-        let last = state.done == self.inputs.len();
+        let last = state.done == self.batch.inputs.len();
         if self.lines && (last || state.told.elapsed() >= LINE_EVERY) {
             state.told = Instant::now();
             let elapsed = state.started.elapsed().as_secs_f64();
@@ -72,7 +71,7 @@ impl<'a> Progress<'a> {
             warn_line!(
                 "oneside: {} of {} calls done, {elapsed:.0} s, about {left:.0} s left",
                 state.done,
-                self.inputs.len()
+                self.batch.inputs.len()
             );
         }
     }
@@ -92,7 +91,10 @@ impl Watch for Progress<'_> {
         state.frames.remove(&input);
         match result {
             Ok(_) | Err(JobError::Stopped) => {}
-            Err(error) => self.say(&format!("oneside: {}: {error}", self.inputs[input].name)),
+            Err(error) => {
+                let (orders, input) = (&self.batch.orders, &self.batch.inputs[input]);
+                self.say(&format!("oneside: {}: {}", orders.stored_name(input), orders.told(error, input)));
+            }
         }
         self.tell(&mut state);
     }

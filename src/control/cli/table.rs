@@ -4,6 +4,9 @@ use std::fmt::Write;
 
 use crate::archive::Manifest;
 use crate::call::CallResult;
+use crate::consent::Entry;
+use crate::consent::event::Refusal;
+use crate::run::disposing::doubt;
 use crate::run::{Batch, Job, Outcome};
 
 /// Most lines of calls; the rest is in `batch.json`.
@@ -22,15 +25,36 @@ pub fn summary(batch: &Batch, outcome: &Outcome) -> String {
             break;
         }
         let line = match result {
-            Ok(Job::Done(manifest)) => row(manifest, ""),
-            Ok(Job::Unchanged(manifest)) => row(manifest, "unchanged; "),
+            Ok(Job::Done(manifest)) => row(manifest, "") + &kept(batch, manifest),
+            Ok(Job::Unchanged(manifest)) => row(manifest, "unchanged; ") + &kept(batch, manifest),
             Ok(Job::Erased { name }) => format!("{:<NAME_MAX$} erased earlier; not made again", short(name)),
-            Err(error) => format!("{:<NAME_MAX$} failed: {error}", short(&batch.inputs[*number].name)),
+            Err(error) => {
+                let input = &batch.inputs[*number];
+                let (name, why) = (batch.orders.stored_name(input), batch.orders.told(error, input));
+                format!("{:<NAME_MAX$} failed: {why}", short(&name))
+            }
         };
         let _ = writeln!(out, "{line}");
     }
     out.push_str(&totals(outcome));
     out
+}
+
+/// Why the input of this call is still there although its removal was asked for.
+fn kept(batch: &Batch, manifest: &Manifest) -> String {
+    let doubt = doubt(manifest).filter(|_| batch.orders.dispose);
+    doubt.map_or_else(String::new, |why| format!("; input kept, for the result is doubtful ({why})"))
+}
+
+/// The first event that counted for nothing: why, and when.
+pub fn first_refusal(ledger: &[Entry]) -> Option<String> {
+    ledger.iter().find_map(|entry| Some(format!("{} at {:.1} s", code(entry.effect.refusal?), entry.at)))
+}
+
+/// A refusal by its stable code.
+pub fn code(refusal: Refusal) -> String {
+    let value = serde_json::to_value(refusal).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn row(manifest: &Manifest, prefix: &str) -> String {
@@ -53,6 +77,9 @@ fn row(manifest: &Manifest, prefix: &str) -> String {
     }
     for finding in &manifest.findings {
         let _ = write!(what, "; {}", finding.code.replace('_', " "));
+        if let Some(why) = first_refusal(&manifest.ledger).filter(|_| finding.code == "events_rejected") {
+            let _ = write!(what, " ({why})");
+        }
     }
     if manifest.disposed.is_some() {
         what.push_str("; input deleted");
@@ -82,6 +109,8 @@ fn totals(outcome: &Outcome) -> String {
     }
     let _ = write!(out, ".\nThe customer's track is stored of {} call(s). ", totals.customer_stored);
     let _ = match totals.inputs_remaining {
+        // What was not begun may be out of sight as well, so an interrupted run does not say it of all.
+        0 if outcome.interrupted => writeln!(out),
         0 => writeln!(out, "No input holds the customer's voice any more."),
         n => writeln!(out, "{n} input(s) still hold the customer's voice (--dispose delete removes them)."),
     };
