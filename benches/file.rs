@@ -93,7 +93,7 @@ impl Bench {
         let gathered = gather(&wanted, &mut std::io::empty()).expect("the calls are found");
         let orders =
             Orders { out, settings, raw: None, feed: None, revoked: Default::default(), namer: None, dispose: false };
-        Batch { orders, inputs: gathered.inputs }
+        Batch { orders, inputs: gathered.inputs, unusable: gathered.unusable }
     }
 }
 

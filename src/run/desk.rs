@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel as channel;
 
 use super::job::{Job, JobError, Orders};
 use crate::archive::{self, ArchiveError};
-use crate::source::Input;
+use crate::source::{Input, shown};
 use crate::store::summary::{CallLine, ErrorLine};
 use crate::store::{Manifest, Place, Summary, lock, remove_abandoned};
 
@@ -18,6 +19,9 @@ pub struct Batch {
     pub orders: Orders,
     /// The inputs, each with a name of its own.
     pub inputs: Vec<Input>,
+    /// What was found and cannot be an input (a name that cannot be used, a directory that cannot be read), with its
+    /// cause; told as errors.
+    pub unusable: Vec<(PathBuf, String)>,
 }
 
 /// Whoever watches a batch run. Called from the workers' threads.
@@ -132,9 +136,13 @@ fn summarise(batch: &Batch, results: &BTreeMap<usize, Result<Job, JobError>>) ->
                 .push(ErrorLine { input: batch.orders.stored_name(input), cause: batch.orders.told(error, input) }),
         }
     }
+    for (path, cause) in &batch.unusable {
+        let input = if batch.orders.namer.is_some() { "a file without a usable name".into() } else { shown(path) };
+        errors.push(ErrorLine { input, cause: cause.clone() });
+    }
     // Every input counts, with a line or without: one that was not begun holds as much as one that was.
-    let remaining = batch.inputs.iter().filter(|input| remains(input)).count() as u64;
-    Summary::new(calls, errors).with_inputs_remaining(remaining)
+    let remaining = batch.inputs.iter().filter(|input| remains(input)).count() + batch.unusable.len();
+    Summary::new(calls, errors).with_inputs_remaining(remaining as u64)
 }
 
 /// Whether a file of the input is still there. What cannot be looked at counts as there.

@@ -2,7 +2,7 @@
 //! is reported with its place and a remedy, ends with the documented code, and stops nothing else.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::common::{GRANTED, RATE, Scratch, agent, batch, canary, have, interleave};
@@ -333,4 +333,17 @@ fn a_limit_on_file_sizes_counts_as_a_failing_disk() {
     assert!(scratch.files("out").keys().all(|file| file == "batch.json"));
     scratch.batch(&["--speech"]).ends(0);
     assert!(scratch.files("out") == undisturbed);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_file_whose_name_cannot_be_used_stops_no_other() {
+    let scratch = Scratch::new("unusable-name");
+    let good = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/calls/refused.wav")).unwrap();
+    scratch.file("in/good.wav", &good);
+    scratch.file("in/bad\nname.wav", &good);
+    let ran = scratch.batch(&[]).ends(1);
+    assert!(ran.err.contains("bad\\nname.wav"), "{}", ran.err);
+    assert!(scratch.has("out/good.agent.wav"));
+    assert_eq!(scratch.json("out/batch.json")["errors"].as_array().unwrap().len(), 1);
 }

@@ -13,6 +13,7 @@ use crate::config::customer_sentence;
 use crate::control::exit::Exit;
 use crate::run::desk::finish;
 use crate::run::{Batch, Job, JobError, Outcome, run};
+use crate::source::{Gathered, shown};
 
 /// Flags of `batch`.
 #[derive(Debug, clap::Args)]
@@ -57,23 +58,37 @@ pub fn main(args: &Args) -> Exit {
     if args.dry_run {
         return dry_run(&prepared, args.json);
     }
-    if prepared.gathered.inputs.is_empty() {
+    if prepared.gathered.inputs.is_empty() && prepared.gathered.unusable.is_empty() {
         return finish_earlier(&prepared, args.quiet);
     }
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_signal(&stop);
     let Prepared { orders, gathered } = prepared;
     let strict = orders.settings.strict.value;
-    let batch = Batch { orders, inputs: gathered.inputs };
+    tell_unusable(&gathered, orders.namer.is_some());
+    let batch = Batch { orders, inputs: gathered.inputs, unusable: gathered.unusable };
     let sizes = batch.inputs.iter().map(|input| input.sound.bytes()).collect();
     let progress = Progress::new(&batch, sizes, args.quiet);
     let outcome = run(&batch, &stop, &progress);
     progress.clear();
     match outcome {
-        Ok(outcome) => tell(args, &batch, &outcome, strict),
+        Ok(outcome) => match tell(args, &batch, &outcome, strict) {
+            Exit::Done | Exit::Found if !batch.unusable.is_empty() => Exit::Partly,
+            exit => exit,
+        },
         Err(error) => {
             super::complain(&error);
             if error.is_refusal() { Exit::Refused } else { Exit::Disk }
+        }
+    }
+}
+
+/// Names what cannot be an input; with hashed names only why.
+pub fn tell_unusable(gathered: &Gathered, hashed: bool) {
+    for (path, cause) in &gathered.unusable {
+        match hashed {
+            true => warn_line!("oneside: {cause}"),
+            false => warn_line!("oneside: {}: {cause}", shown(path)),
         }
     }
 }

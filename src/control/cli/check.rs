@@ -49,8 +49,9 @@ pub fn main(args: &Args) -> Exit {
 }
 
 fn look(prepared: &Prepared) -> Exit {
-    let mut exit = Exit::Done;
     let hashed = prepared.orders.namer.is_some();
+    super::batch::tell_unusable(&prepared.gathered, hashed);
+    let mut exit = if prepared.gathered.unusable.is_empty() { Exit::Done } else { Exit::Partly };
     for input in &prepared.gathered.inputs {
         say_line!("{}:", prepared.orders.stored_name(input));
         if looks_like_a_number(&input.name) && !hashed {

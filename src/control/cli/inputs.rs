@@ -52,7 +52,7 @@ pub fn prepare(
     let wanted = Wanted { arguments, raw: raw.is_some(), pair: pair.as_ref(), offset_s };
     let gathered = gather(&wanted, &mut stdin().lock())?;
     // With --dispose none may be left of an earlier run; whether that is so, the caller finds out.
-    if gathered.inputs.is_empty() && !dispose {
+    if gathered.inputs.is_empty() && gathered.unusable.is_empty() && !dispose {
         return Err(Refused(NOTHING.into()));
     }
     let namer = namer(&settings)?;
