@@ -336,10 +336,7 @@ fn a_header_cut_anywhere_is_an_error_and_never_a_panic() {
         assert!(
             matches!(
                 read,
-                Err(WavError::HeaderCut { .. }
-                    | WavError::NotWav { .. }
-                    | WavError::Missing { .. }
-                    | WavError::Broken { .. })
+                Err(WavError::HeaderCut { .. } | WavError::NotWav | WavError::Missing { .. } | WavError::Broken { .. })
             ),
             "cut at {cut}: {read:?}"
         );
