@@ -72,6 +72,7 @@ pub fn finish(orders: &Orders) -> Result<Option<Vec<String>>, ArchiveError> {
         return Ok(None);
     }
     let _held = lock(dir)?;
+    remove_abandoned(dir)?;
     archive::finish_pending(dir)?;
     let finished = archive::finish_disposals(dir)?;
     let Some(summary) = Summary::read(dir)? else { return Ok((!finished.is_empty()).then_some(finished)) };
