@@ -84,6 +84,11 @@ impl Holds {
         self.0.iter().find(|hold| hold.call == call)
     }
 
+    /// All holds, as listed.
+    pub fn iter(&self) -> impl Iterator<Item = &Hold> {
+        self.0.iter()
+    }
+
     /// Holds whose day of review has passed: they still hold, but somebody has to look (HLD-03).
     pub fn overdue(&self, today: Date) -> impl Iterator<Item = &Hold> {
         self.0.iter().filter(move |hold| hold.review < today)

@@ -49,6 +49,11 @@ pub fn plan(dir: &Path, older_than: SignedDuration, holds: &Holds, now: Timestam
                 continue;
             }
         };
+        if recorded_at.duration_since(now) > SignedDuration::from_hours(24) {
+            // A clock that was wrong must not keep a call for ever.
+            plan.undated.push((call, format!("it says that it was recorded on {recorded_at}, which is still to come")));
+            continue;
+        }
         let due = Due { call, recorded_at };
         match holds.of(&due.call) {
             _ if now.duration_since(recorded_at) < older_than => plan.kept += 1,
@@ -125,6 +130,14 @@ mod tests {
         left.sort();
         assert_eq!(left, ["new.erased.json", "old.erased.json"]);
         assert_eq!(names(&plan(scratch.path(), DAY, &Holds::default(), now).unwrap()), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_call_from_the_future_is_named_and_not_kept_in_silence() {
+        let scratch = store();
+        let before = plan(scratch.path(), DAY, &Holds::default(), "2025-06-01T00:00:00Z".parse().unwrap()).unwrap();
+        let undated: Vec<&str> = before.undated.iter().map(|(call, _)| call.as_str()).collect();
+        assert_eq!((undated, before.kept), (vec!["new", "old"], 0));
     }
 
     #[test]

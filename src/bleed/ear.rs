@@ -1,16 +1,19 @@
 //! The guard with its proofs: every unit that it finds to be the agent's own comes with a [`Heard`] for that stretch.
 
-use std::collections::VecDeque;
-
 use super::guard::{self, Guard};
 use super::{Heard, Leak, Reference};
-use crate::audio::{Levels, Span};
+use crate::audio::{Levels, MediaTime, Span};
+
+/// Units that may wait for an answer: those of the look-ahead and of the frame in hand, rounded up to a power of two.
+const WAITING: usize = (2 * Ear::LOOK_FRAMES + 2).next_power_of_two();
 
 /// The bleed guard's ear on one call: heard a frame at a time, it answers [`Ear::LOOK_FRAMES`] frames later.
 #[derive(Debug)]
 pub struct Ear {
     guard: Guard,
-    unanswered: VecDeque<Span>,
+    /// Where the units lie that were not answered for, by their number.
+    spans: [Span; WAITING],
+    heard: u64,
     asked: u64,
 }
 
@@ -31,13 +34,18 @@ impl Ear {
 
     /// An ear with this to compare.
     pub fn new(reference: Reference) -> Ear {
-        Ear { guard: Guard::new(reference), unanswered: VecDeque::with_capacity(2 * Ear::LOOK_FRAMES + 4), asked: 0 }
+        let nowhere = Span::new(MediaTime::ZERO, MediaTime::ZERO);
+        Ear { guard: Guard::new(reference), spans: [nowhere; WAITING], heard: 0, asked: 0 }
     }
 
     /// Hears the levels of one frame, and where its two units lie.
     pub fn hear(&mut self, levels: &Levels, units: [Span; 2]) {
+        assert!(self.heard - self.asked <= WAITING as u64 - 2, "frames are answered for in their turn");
         self.guard.hear(levels);
-        self.unanswered.extend(units);
+        for span in units {
+            self.spans[self.heard as usize % WAITING] = span;
+            self.heard += 1;
+        }
     }
 
     /// The call has ended: what was heard can be answered for without more to come.
@@ -49,20 +57,16 @@ impl Ear {
     /// heard, or after [`Ear::end`].
     pub fn answer(&mut self) -> [Verdict; 2] {
         [(); 2].map(|()| {
-            let span = self.unanswered.pop_front().expect("a frame waits for its verdict");
             let unit = self.asked;
+            assert!(unit < self.heard, "a frame waits for its verdict");
             self.asked += 1;
+            let span = self.spans[unit as usize % WAITING];
             match self.guard.verdict(unit) {
                 guard::Verdict::Own => Verdict::Own(Heard { span }),
                 guard::Verdict::Bleed => Verdict::Bleed,
                 guard::Verdict::Quiet => Verdict::Quiet,
             }
         })
-    }
-
-    /// Frames heard and not answered for.
-    pub fn waiting(&self) -> usize {
-        self.unanswered.len() / 2
     }
 
     /// Leak figures so far.

@@ -302,3 +302,20 @@ fn a_doubtful_result_keeps_its_input_and_says_why() {
     looked.says(&["finding events_rejected", "not_informed at 1.5 s"]);
     verify(&scratch).ends(0);
 }
+
+#[test]
+fn a_directory_that_batch_never_wrote_is_not_called_sound() {
+    let scratch = Scratch::new("archive-nothing");
+    scratch.file("elsewhere/notes.txt", b"nothing of ours");
+    let ran = scratch.run(&["verify", "elsewhere"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("--out"), "{}", ran.err);
+}
+
+#[test]
+fn a_hold_on_a_call_that_is_not_here_is_named() {
+    let scratch = archive("archive-holds-misspelt");
+    scratch.file("holds", br#"{"call":"onne","reason":"dispute 17","by":"legal","review":"2999-01-31"}"#);
+    let ran = scratch.run(&["sweep", "out", "--holds", "holds"]);
+    assert!(ran.err.contains("onne"), "{}", ran.err);
+}

@@ -41,13 +41,23 @@ pub fn main(args: &Args) -> Exit {
     }
 }
 
-/// The hold list; none given, none held.
-pub fn holds(file: Option<&Path>) -> Result<Holds, ArchiveError> {
+/// The hold list; none given, none held. A hold on a call that is not here protects nothing, so it is named.
+pub fn holds(dir: &Path, file: Option<&Path>) -> Result<Holds, ArchiveError> {
     match file {
         Some(file) => {
             let holds = Holds::read(file)?;
             for hold in holds.overdue(Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()) {
                 warn_line!("oneside: the hold on {} was due for review on {}; it still holds", hold.call, hold.review);
+            }
+            for hold in holds.iter() {
+                let is_here = Place::new(dir, &hold.call)
+                    .is_ok_and(|place| place.manifest().is_file() || place.receipt().is_file());
+                if !is_here {
+                    warn_line!(
+                        "oneside: the hold list names {}, and there is no such call here: is it misspelt?",
+                        hold.call
+                    );
+                }
             }
             Ok(holds)
         }
@@ -70,7 +80,7 @@ fn erase_all(args: &Args) -> Result<Exit, ArchiveError> {
         Some(_) => What::Agent,
         None => What::All,
     };
-    let holds = holds(args.holds.as_deref())?;
+    let holds = holds(&args.dir, args.holds.as_deref())?;
     let _held: Option<Lock> = if args.dry_run { None } else { Some(lock(&args.dir)?) };
     // Everything is looked at before the first file goes: a misspelt name or a held call stops it all.
     let mut previews = Vec::new();

@@ -46,7 +46,7 @@ pub fn main(args: &Args) -> Exit {
 }
 
 fn run(args: &Args) -> Result<Exit, ArchiveError> {
-    let holds = holds(args.holds.as_deref())?;
+    let holds = holds(&args.dir, args.holds.as_deref())?;
     let age = SignedDuration::from_hours(i64::from(args.older_than) * 24);
     let _held = if args.yes { Some(lock(&args.dir)?) } else { None };
     let now = Timestamp::now();

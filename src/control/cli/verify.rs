@@ -44,6 +44,13 @@ pub fn main(args: &Args) -> Exit {
             return Exit::Disk;
         }
     };
+    if report.calls + report.receipts == 0 && !args.dir.join("batch.json").exists() {
+        warn_line!(
+            "oneside: {}: nothing that batch wrote is here; name the directory that was its --out",
+            args.dir.display()
+        );
+        return Exit::Usage;
+    }
     if args.json {
         match serde_json::to_string_pretty(&report) {
             Ok(text) => say_line!("{text}"),
