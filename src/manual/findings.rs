@@ -8,7 +8,7 @@
 //! | `customer_dead` | the customer's channel was never active for 100 ms together | noted; the agent is kept |
 //! | `agent_dead` | the agent's channel was never active for 100 ms together | noted; the agent's track is empty, sealed, and says so |
 //! | `agent_clipped` | 2 % of the agent's active frames or more touch full scale | noted; the agent is kept |
-//! | `twin` | for 1 s and 80 % of the active frames both channels carry the same sound (ρ² ≥ 0.9, levels within 6 dB) | both withheld; `quarantined` |
+//! | `twin` | for 1 s and 80 % of the active frames both channels carry the same sound (ρ² ≥ 0.9, levels within 6 dB), or for 3 s and 60 % of the active time one is as loud as the other (within 3 dB) at one delay of up to 150 ms | both withheld; `quarantined` |
 //! | `opposite_phase` | the same with opposite sign | both withheld; `quarantined` |
 //! | `twin_passages` | both channels carried the same sound for a while (music, ringing) | noted; those frames are withheld |
 //! | `swapped_suspected` | the customer's channel follows the agent's within 9 dB nearly always, the agent's does not follow the customer's | noted: from sound alone this is only a warning |

@@ -4,6 +4,7 @@
 //! It works on the frame levels that the bleed guard uses, so it costs a few comparisons a frame.
 
 use super::Finding;
+use super::lagged::Lagged;
 use crate::audio::Levels;
 use crate::audio::level::{ACTIVE, Level, tenths_db};
 
@@ -39,6 +40,7 @@ pub struct Doubt {
     agent_echoed: u64,
     customer_echoed: u64,
     recent_agent: Recent,
+    lagged: Lagged,
     latched: bool,
 }
 
@@ -67,6 +69,7 @@ impl Doubt {
         let customer = levels.customer[0].max(levels.customer[1]);
         let (agent_on, customer_on) = (agent > ACTIVE, customer > ACTIVE);
         self.frames += 1;
+        self.latched |= self.lagged.hear(levels);
         self.agent_active += u64::from(agent_on);
         self.customer_active += u64::from(customer_on);
         self.active += u64::from(agent_on || customer_on);
@@ -91,8 +94,9 @@ impl Doubt {
     /// What was found by the end of the call.
     pub fn findings(&self) -> Vec<Finding> {
         let mut findings = Vec::new();
-        let seconds = self.twin as f64 / 50.0;
-        if self.latched && self.inverted * 2 > self.twin {
+        let seconds =
+            if self.latched { self.lagged.seconds().max(self.twin as f64 / 50.0) } else { self.twin as f64 / 50.0 };
+        if self.latched && self.twin > 0 && self.inverted * 2 > self.twin {
             findings.push(Finding::OppositePhase { seconds });
         } else if self.latched {
             findings.push(Finding::Twin { seconds });

@@ -4,6 +4,7 @@
 
 pub mod doubt;
 pub mod finding;
+mod lagged;
 
 pub use doubt::Doubt;
 pub use finding::{Finding, Remedy};

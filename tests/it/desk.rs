@@ -360,3 +360,21 @@ fn the_map_of_the_manual_takes_the_crm_table_of_the_samples_as_it_is() {
     }
     assert!(scratch.has("out/granted.customer.wav"));
 }
+
+#[test]
+fn one_channel_that_is_a_delayed_copy_of_the_other_keeps_nothing_of_either() {
+    // ING-06: both voices are on both channels, so whatever was kept as the agent's would hold the customer.
+    let scratch = Scratch::new("desk-delayed-copy");
+    let (agent, customer) = (agent(20), canary(20, 5));
+    let mix: Vec<i16> = agent.iter().zip(&customer).map(|(a, c)| a.saturating_add(*c)).collect();
+    for (number, delay) in [1, 3, 40, 160, 800].into_iter().enumerate() {
+        let late: Vec<i16> = std::iter::repeat_n(0, delay).chain(mix.iter().copied()).take(mix.len()).collect();
+        scratch.call(&format!("line-late-{number}"), &mix, &late);
+        scratch.call(&format!("microphone-late-{number}"), &late, &mix);
+    }
+    scratch.batch(&[]).ends(0);
+    for (file, bytes) in scratch.files("out").iter().filter(|(file, _)| file.ends_with(".agent.wav")) {
+        assert!(bytes[44..].iter().all(|byte| *byte == 0), "{file} is silent");
+    }
+    assert_eq!(scratch.json("out/batch.json")["totals"]["quarantined"], 10);
+}
