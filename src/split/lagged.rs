@@ -3,7 +3,7 @@
 //! A frame's correlation finds copies of the same moment only; one sample of delay already hides a copy from it. Levels
 //! do not mind: if, at one and the same delay, both channels are as loud as each other most of the time, they carry the
 //! same sound. In a call of two people one is silent while the other speaks, and an echo or a leak is 10 dB down, so
-//! nothing but a copy comes near. Only the first half minute of sound is looked at: after that the cost is nothing.
+//! nothing but a copy comes near. Only the first ten seconds of sound are looked at: after that the cost is nothing.
 
 use crate::audio::level::{ACTIVE, Level, Levels, tenths_db};
 
@@ -12,9 +12,9 @@ const REACH: usize = 15;
 const LAGS: usize = 2 * REACH + 1;
 /// As loud as each other: within 3 dB.
 const ALIKE: Level = tenths_db(30);
-/// Units with sound after which a judgement is made (3 s), and after which none is any more.
+/// Units with sound after which a judgement is made (3 s), and after which none is any more (10 s).
 const ENOUGH: u32 = 300;
-const MOST: u32 = 3_000;
+const MOST: u32 = 1_000;
 /// Share of these units that must be alike, percent.
 const PERCENT: u32 = 60;
 
