@@ -16,6 +16,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`audio`] | frames that carry their party, media time, levels, rate conversion |
+//! | [`ring`] | the lock-free ring between a source's thread and a worker |
 //! | [`split`] | who is who: the channel map, doubt, findings |
 //! | [`bleed`] | whose voice is in the agent's microphone: the guard and its proof |
 //! | [`voice`] | is it speech: the detector bank, lead-in and tail |
@@ -41,6 +42,7 @@ pub mod consent;
 pub mod control;
 pub mod evaluate;
 pub mod manual;
+pub mod ring;
 pub mod run;
 pub mod source;
 pub mod split;

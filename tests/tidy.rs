@@ -8,19 +8,23 @@ use std::path::{Path, PathBuf};
 /// The rooms, and what each may import. Lowest first; a room that is not here fails the test.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("audio", &[]),
+    ("ring", &[]),
     ("split", &["audio"]),
     ("bleed", &["audio"]),
     ("voice", &["audio", "bleed"]),
     ("consent", &["audio", "bleed"]),
     ("call", &["audio", "split", "bleed", "voice", "consent"]),
     ("store", &["consent", "call"]),
-    ("source", &["audio", "split", "consent", "call"]),
+    ("source", &["audio", "ring", "split", "consent", "call"]),
     ("archive", &["consent", "call", "store"]),
     ("evaluate", &["audio"]),
     ("config", &["audio", "split", "voice", "consent", "source"]),
     (
         "run",
-        &["audio", "split", "bleed", "voice", "consent", "call", "store", "source", "archive", "config", "evaluate"],
+        &[
+            "audio", "ring", "split", "bleed", "voice", "consent", "call", "store", "source", "archive", "config",
+            "evaluate",
+        ],
     ),
     ("control", &["run", "archive", "config", "consent", "call", "evaluate", "source"]),
     ("manual", &[]),

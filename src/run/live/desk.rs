@@ -1,0 +1,243 @@
+//! The live desk: the calls in hand, found by name, and how something is asked of them.
+//!
+//! Everybody who steers (the HTTP API, a control descriptor, a media server) comes through here. A call's worker is the
+//! only one who changes it; the desk stamps, passes on, and waits for the worker's answer.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Sender, bounded};
+use serde::Serialize;
+use thiserror::Error;
+
+use super::ask::{Answer, Arrived, Asked, State};
+use crate::consent::Event;
+use crate::ring::Position;
+
+/// Longest wait for a worker's answer.
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// Ended calls that are remembered.
+pub const ENDED_MAX: usize = 256;
+/// Events that may wait for a worker.
+pub const WAITING_MAX: usize = 1_024;
+
+/// A call in hand.
+#[derive(Clone)]
+pub struct Handle {
+    /// Its name.
+    pub call: String,
+    /// Where what is asked goes.
+    pub asks: Sender<Asked>,
+    /// The ring's end.
+    pub position: Position,
+    /// What its worker last said of it.
+    pub state: Arc<Mutex<State>>,
+    /// Raised to end the call: its worker drains what was delivered, and closes.
+    pub end: Arc<std::sync::atomic::AtomicBool>,
+}
+
+/// A call that is over.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ended {
+    /// The call.
+    pub call: String,
+    /// The name under which its files stand.
+    pub stored_as: String,
+    /// `recorded`, `quarantined`, `interrupted`, `excluded` or `failed`: every call ends in one of these (ROB-07).
+    pub result: String,
+    /// Its length, seconds.
+    pub seconds: f64,
+    /// Agent stored, seconds.
+    pub agent_s: f64,
+    /// Customer stored, seconds.
+    pub customer_s: f64,
+    /// The seal of its manifest, if one stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<String>,
+    /// What went wrong, if something did: a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A call to be opened.
+#[derive(Clone, Debug, Default, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenCall {
+    /// Its name; made of the time if absent.
+    #[serde(default)]
+    pub call: Option<String>,
+    /// The agent's id: windows and acknowledgement are looked up by it (SEL-01, INF-04).
+    #[serde(default)]
+    pub agent: Option<String>,
+    /// The other side's number: only compared with the never-record list, and never stored (SEL-06).
+    #[serde(default)]
+    pub number: Option<String>,
+    /// A private call: neither side is recorded.
+    #[serde(default)]
+    pub private: bool,
+    /// Health and the like (CON-12).
+    #[serde(default)]
+    pub sensitive: bool,
+}
+
+/// Why something asked came to nothing.
+#[derive(Debug, Error)]
+pub enum DeskError {
+    /// No such call is in hand.
+    #[error("no call `{0}` is in hand")]
+    NoSuchCall(String),
+    /// A call of that name is in hand.
+    #[error("a call `{0}` is in hand already")]
+    Exists(String),
+    /// Calls cannot be opened here.
+    #[error("calls are not opened by command here: {0}")]
+    NotHere(&'static str),
+    /// The call may not be opened: a rule says so. The code is stable.
+    #[error("{why}")]
+    Refused {
+        /// The rule's stable name.
+        code: &'static str,
+        /// A sentence.
+        why: String,
+    },
+    /// The store or a device cannot be used.
+    #[error("{0}")]
+    Failed(String),
+    /// The worker did not answer in time: whether it took effect is unknown; look at the state.
+    #[error("the writer did not answer within {} s; it may be held up by the disk. What was asked takes effect when it goes on", ANSWER_WITHIN.as_secs())]
+    NoAnswer,
+}
+
+/// Opens calls on request.
+pub type Opener = Box<dyn Fn(OpenCall) -> Result<Handle, DeskError> + Send + Sync>;
+
+/// The calls in hand.
+#[derive(Default)]
+pub struct Desk {
+    calls: Mutex<BTreeMap<String, Handle>>,
+    ended: Mutex<VecDeque<Ended>>,
+    opener: Mutex<Option<Opener>>,
+    /// Figures since the start.
+    pub figures: Figures,
+}
+
+/// Figures since the start, for metrics.
+#[derive(Debug, Default)]
+pub struct Figures {
+    /// Calls opened.
+    pub opened: AtomicU64,
+    /// Calls ended, by result: recorded, quarantined, interrupted, excluded, failed.
+    pub ended: [AtomicU64; 5],
+    /// Events that counted.
+    pub accepted: AtomicU64,
+    /// Events that were rejected.
+    pub rejected: AtomicU64,
+    /// Sample frames lost without intent.
+    pub lost_frames: AtomicU64,
+    /// Sample frames left out with intent because of the way they came.
+    pub intended_frames: AtomicU64,
+}
+
+/// The results of calls, in the order of [`Figures::ended`].
+pub const RESULTS: [&str; 5] = ["recorded", "quarantined", "interrupted", "excluded", "failed"];
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // What a panicking holder left is whole: every change under these locks is one assignment.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Desk {
+    /// Says how calls are opened on request. Without it, opening is refused.
+    pub fn open_by(&self, opener: Opener) {
+        *held(&self.opener) = Some(opener);
+    }
+
+    /// Opens a call on request.
+    pub fn open(&self, wanted: OpenCall) -> Result<State, DeskError> {
+        let opener = held(&self.opener);
+        let opener = opener.as_ref().ok_or(DeskError::NotHere("this stage carries the one call it was started for"))?;
+        if let Some(name) = wanted.call.as_ref().filter(|name| held(&self.calls).contains_key(*name)) {
+            return Err(DeskError::Exists(name.clone()));
+        }
+        let handle = opener(wanted)?;
+        let state = held(&handle.state).clone();
+        self.enter(handle);
+        Ok(state)
+    }
+
+    /// Enters a call that was opened.
+    pub fn enter(&self, handle: Handle) {
+        self.figures.opened.fetch_add(1, Ordering::Relaxed);
+        held(&self.calls).insert(handle.call.clone(), handle);
+    }
+
+    /// Strikes a call out that has ended.
+    pub fn leave(&self, ended: Ended) {
+        let figure = RESULTS.iter().position(|result| *result == ended.result).unwrap_or(RESULTS.len() - 1);
+        self.figures.ended[figure].fetch_add(1, Ordering::Relaxed);
+        held(&self.calls).remove(&ended.call);
+        let mut list = held(&self.ended);
+        list.push_back(ended);
+        if list.len() > ENDED_MAX {
+            list.pop_front();
+        }
+    }
+
+    /// Asks something of a call and waits for what its writer did.
+    pub fn ask(&self, call: &str, event: Event, wall: Option<String>) -> Result<Answer, DeskError> {
+        let handle = held(&self.calls).get(call).cloned().ok_or_else(|| DeskError::NoSuchCall(call.into()))?;
+        let (reply, answers) = bounded(1);
+        let arrived = Arrived { ring_end: handle.position.end(), at: Instant::now() };
+        let asked = Asked { event, wall, arrived, reply: Some(reply) };
+        handle.asks.send_timeout(asked, ANSWER_WITHIN).map_err(|_| DeskError::NoAnswer)?;
+        match answers.recv_timeout(ANSWER_WITHIN) {
+            Ok(answer) => {
+                let figure = if answer.outcome == "rejected" { &self.figures.rejected } else { &self.figures.accepted };
+                figure.fetch_add(1, Ordering::Relaxed);
+                Ok(answer)
+            }
+            Err(_) => Err(DeskError::NoAnswer),
+        }
+    }
+
+    /// Ends a call, and waits until it stands.
+    pub fn close(&self, call: &str) -> Result<Ended, DeskError> {
+        let handle = held(&self.calls).get(call).cloned().ok_or_else(|| DeskError::NoSuchCall(call.into()))?;
+        handle.end.store(true, Ordering::Release);
+        let until = Instant::now() + ANSWER_WITHIN * 5;
+        while Instant::now() < until {
+            if !held(&self.calls).contains_key(call)
+                && let Some(ended) = held(&self.ended).iter().rev().find(|ended| ended.call == call)
+            {
+                return Ok(ended.clone());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Err(DeskError::NoAnswer)
+    }
+
+    /// The state of a call in hand.
+    pub fn state(&self, call: &str) -> Result<State, DeskError> {
+        let handle = held(&self.calls).get(call).cloned().ok_or_else(|| DeskError::NoSuchCall(call.into()))?;
+        let state = held(&handle.state).clone();
+        Ok(state)
+    }
+
+    /// The states of all calls in hand, by name.
+    pub fn states(&self) -> Vec<State> {
+        let handles: Vec<Handle> = held(&self.calls).values().cloned().collect();
+        handles.iter().map(|handle| held(&handle.state).clone()).collect()
+    }
+
+    /// The calls that ended last, latest first.
+    pub fn ended(&self) -> Vec<Ended> {
+        held(&self.ended).iter().rev().cloned().collect()
+    }
+
+    /// Whether no call is in hand.
+    pub fn is_idle(&self) -> bool {
+        held(&self.calls).is_empty()
+    }
+}
