@@ -24,6 +24,7 @@
 //! | [`call`] | one call as a pure state machine |
 //! | [`store`] | where cleared sound goes |
 //! | [`source`] | where calls come from |
+//! | [`relay`] | the call, handed on as it came; reaches no store |
 //! | [`archive`] | verify, erase, sweep, hold, dispose |
 //! | [`evaluate`] | judging by numbers |
 //! | [`config`] | what is in force, and where each value comes from |
@@ -42,6 +43,7 @@ pub mod consent;
 pub mod control;
 pub mod evaluate;
 pub mod manual;
+pub mod relay;
 pub mod ring;
 pub mod run;
 pub mod source;
