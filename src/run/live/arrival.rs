@@ -43,9 +43,15 @@ pub enum Advice {
 enum Phase {
     Steady,
     /// Sound came after a silence.
-    Judging { since: u64, delivered: u64 },
+    Judging {
+        since: u64,
+        delivered: u64,
+    },
     /// The sender sends more than real time.
-    CatchingUp { since: u64, delivered: u64 },
+    CatchingUp {
+        since: u64,
+        delivered: u64,
+    },
 }
 
 /// The clock of one stream.
