@@ -30,31 +30,63 @@ impl Line {
     }
 
     /// Settles every whole frame that is there.
-    pub fn settle_whole_frames(&mut self, call: &mut Call, sides: &mut Sides, out: &mut impl Outlet) {
+    pub fn settle_whole_frames(
+        &mut self,
+        call: &mut Call,
+        sides: &mut Sides,
+        out: &mut impl Outlet,
+        watch: &mut impl FnMut(&Stereo<'_>, Speech),
+    ) {
+        self.settle_until(MediaTime(u64::MAX), call, sides, out, watch);
+    }
+
+    /// Settles whole frames that begin before `until`.
+    pub fn settle_until(
+        &mut self,
+        until: MediaTime,
+        call: &mut Call,
+        sides: &mut Sides,
+        out: &mut impl Outlet,
+        watch: &mut impl FnMut(&Stereo<'_>, Speech),
+    ) {
         let mut from = 0;
-        loop {
+        while self.at < until {
             let length = (frame_end(self.frame, self.rate_hz).0 - self.at.0) as usize;
             if sides.agent.len() - from < length {
                 break;
             }
-            self.settle(call, &sides.agent[from..from + length], &sides.customer[from..from + length], out);
+            self.settle(call, &sides.agent[from..from + length], &sides.customer[from..from + length], out, watch);
             from += length;
         }
         sides.drop_front(from);
     }
 
     /// The last frame may be shorter.
-    pub fn settle_rest(&mut self, call: &mut Call, sides: &mut Sides, out: &mut impl Outlet) {
+    pub fn settle_rest(
+        &mut self,
+        call: &mut Call,
+        sides: &mut Sides,
+        out: &mut impl Outlet,
+        watch: &mut impl FnMut(&Stereo<'_>, Speech),
+    ) {
         if !sides.agent.is_empty() {
-            self.settle(call, &sides.agent, &sides.customer, out);
+            self.settle(call, &sides.agent, &sides.customer, out, watch);
         }
     }
 
-    fn settle(&mut self, call: &mut Call, agent: &[i16], customer: &[i16], out: &mut impl Outlet) {
+    fn settle(
+        &mut self,
+        call: &mut Call,
+        agent: &[i16],
+        customer: &[i16],
+        out: &mut impl Outlet,
+        watch: &mut impl FnMut(&Stereo<'_>, Speech),
+    ) {
         let sound = Stereo::new(self.at, agent, customer);
         let heard = call.listen(&sound);
         let mut speech = [Speech::default()];
         self.bank.decide(&[heard.samples()], &mut speech);
+        watch(&sound, speech[0]);
         call.settle(&sound, speech[0], out);
         self.at = sound.span().until;
         self.frame += 1;

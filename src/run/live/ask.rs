@@ -4,15 +4,18 @@
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
+use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::consent::Event;
+use crate::consent::{Event, Refusal};
 
 /// Something asked of a live call.
 #[derive(Debug)]
 pub struct Asked {
     /// What happened.
     pub event: Event,
+    /// When its token expires, if it says so.
+    pub expires: Option<Timestamp>,
     /// Wall-clock time at which it was asked (RFC 3339).
     pub wall: Option<String>,
     /// When it arrived: what opens counts from then, never earlier.
@@ -39,13 +42,17 @@ pub struct Answer {
     pub outcome: &'static str,
     /// Why it was rejected: the stable code.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<String>,
+    pub refusal: Option<Refusal>,
     /// The sample from which it counts, at `rate_hz`.
     pub sample: u64,
     /// The same in seconds of the call.
     pub seconds: f64,
     /// Where the writer was: samples of the call settled when it took effect.
     pub writer_sample: u64,
+    /// Of a mask: the sample from which both sides are masked; later than asked for where the agent's sound had been
+    /// stored before it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub masked_from: Option<u64>,
     /// The entry of the ledger that records it.
     pub ledger: u64,
     /// That entry's hash.
