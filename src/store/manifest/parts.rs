@@ -246,8 +246,8 @@ pub enum Progress {
 }
 
 impl Finding {
-    pub(super) fn all_of(closing: &Closing) -> Vec<Finding> {
-        let findings = closing.findings.iter().map(|finding| {
+    pub(crate) fn all_of(findings: &[call::Finding]) -> Vec<Finding> {
+        let findings = findings.iter().map(|finding| {
             let fields = match serde_json::to_value(finding) {
                 Ok(serde_json::Value::Object(mut fields)) => {
                     fields.shift_remove("code");
@@ -272,7 +272,7 @@ impl Tally {
         let account = |account: &call::Account| {
             let left_out = account.reasons().map(|(reason, samples)| (reason.code().into(), samples)).collect();
             let (written, erased) = match closing.result {
-                CallResult::Recorded => (account.written, account.erased),
+                CallResult::Recorded | CallResult::Interrupted => (account.written, account.erased),
                 // The recorder took back what was written before the doubt came up.
                 CallResult::Quarantined => (0, account.erased + account.written),
             };
@@ -284,7 +284,11 @@ impl Tally {
 
 impl Leak {
     pub(super) fn of(closing: &Closing) -> Leak {
-        let leak = &closing.leak;
+        Leak::so_far(closing.leak)
+    }
+
+    /// Figures as JSON can carry them.
+    pub(crate) fn so_far(leak: call::Leak) -> Leak {
         // JSON has no word for what is not finite.
         let finite = |figure: f64| figure.is_finite().then_some(figure);
         Leak {
@@ -305,7 +309,7 @@ impl Customer {
             (false, CallResult::Quarantined) => Some("quarantined".into()),
             (false, _) => Some(most.map_or("no_sound", |(reason, _)| reason.code()).into()),
         };
-        let kept = if closing.result == CallResult::Recorded { closing.kept.as_slice() } else { &[] };
+        let kept = if closing.result == CallResult::Quarantined { &[] } else { closing.kept.as_slice() };
         let kept = kept.iter().filter_map(|kept| {
             let kept_until = kept.until.unwrap_or(closing.length);
             Kept::within(closing.length.0, kept.from.0, kept_until.0, &kept.grants, &kept.purposes)
