@@ -12,7 +12,7 @@ pub mod secrets;
 pub use explain::{customer_sentence, explain};
 pub use raw::Raw;
 pub use resolve::{AgentSide, DigestKind, LEAD_IN_MS, Names, Settings, TAIL_MS, resolve};
-pub use secrets::{read_key, read_token_list};
+pub use secrets::{read_key, read_token, read_token_list};
 
 use std::fmt;
 use std::path::PathBuf;
