@@ -14,7 +14,7 @@ pub use explain::{customer_sentence, explain};
 pub use live::Live;
 pub use raw::{Raw, RawDanger};
 pub use resolve::{AgentSide, Alone, DigestKind, LEAD_IN_MS, Names, Settings, Sided, TAIL_MS, resolve};
-pub use secrets::{read_key, read_token_list};
+pub use secrets::{read_key, read_token, read_token_list};
 
 use std::fmt;
 use std::path::PathBuf;

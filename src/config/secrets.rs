@@ -1,4 +1,5 @@
-//! Small files that settings name: the key for hashed names, the list of revoked tokens.
+//! Small files that settings name: the key for hashed names, the list of revoked tokens, the token of the HTTP API, its
+//! certificate and key.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -27,4 +28,27 @@ pub fn read_token_list(path: &Path) -> Result<HashSet<String>, ConfigError> {
     })?;
     let ids = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     Ok(ids.map(str::to_owned).collect())
+}
+
+/// Fewest characters of a token: with fewer, it can be guessed.
+pub const TOKEN_CHARS_MIN: usize = 16;
+/// Most of them.
+const TOKEN_CHARS_MAX: usize = 512;
+
+/// Reads a token of one line, as it goes into an `Authorization` header.
+pub fn read_token(path: &Path) -> Result<String, ConfigError> {
+    let bytes = read_key(path)?;
+    let malformed = |message: String| ConfigError::Malformed { path: path.to_owned(), message };
+    let text = String::from_utf8(bytes).map_err(|_| malformed("a token is plain text".into()))?;
+    let token = text.trim();
+    if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(malformed("a token is one line of ASCII characters without spaces".into()));
+    }
+    if !(TOKEN_CHARS_MIN..=TOKEN_CHARS_MAX).contains(&token.len()) {
+        return Err(malformed(format!(
+            "a token has {TOKEN_CHARS_MIN} to {TOKEN_CHARS_MAX} characters, this one {}; make one with `openssl rand -hex 32`",
+            token.len()
+        )));
+    }
+    Ok(token.to_owned())
 }

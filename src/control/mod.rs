@@ -1,4 +1,6 @@
-//! How people steer: the command line, and its exit codes.
+//! How people steer: the command line and its exit codes, the HTTP API and the agent's page.
 
 pub mod cli;
 pub mod exit;
+#[cfg(feature = "http")]
+pub mod http;

@@ -155,6 +155,11 @@ impl Desk {
         *held(&self.opener) = Some(opener);
     }
 
+    /// Whether calls can be opened on request.
+    pub fn opens(&self) -> bool {
+        held(&self.opener).is_some()
+    }
+
     /// Opens a call on request.
     pub fn open(&self, wanted: OpenCall) -> Result<State, DeskError> {
         let opener = held(&self.opener);

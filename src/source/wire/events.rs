@@ -69,7 +69,7 @@ impl Fault {
 
 /// The keys of a line and their values; what was `null` is not among them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Fields(BTreeMap<&'static str, Value>);
+pub struct Fields(pub(super) BTreeMap<&'static str, Value>);
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq)]
@@ -156,7 +156,7 @@ impl Fields {
         Ok(Happened { at, event, expires })
     }
 
-    fn event(&self, kind: &str) -> Result<Event, Fault> {
+    pub(super) fn event(&self, kind: &str) -> Result<Event, Fault> {
         let unusable = |refusal| Event::Unusable { said: shortened(kind), refusal };
         let bad = |_| unusable(Refusal::BadField);
         Ok(match kind {
@@ -268,7 +268,7 @@ impl Fields {
         Ok(purposes)
     }
 
-    fn word(&self, key: &str) -> Result<Option<String>, BadField> {
+    pub(super) fn word(&self, key: &str) -> Result<Option<String>, BadField> {
         self.0.get(key).map(word).transpose()
     }
 
@@ -299,7 +299,7 @@ impl Fields {
 
 /// A field that is missing or unusable.
 #[derive(Debug)]
-struct BadField;
+pub(super) struct BadField;
 
 impl From<BadField> for Refusal {
     fn from(_: BadField) -> Refusal {

@@ -1,5 +1,6 @@
 //! Parsers of what comes from outside: pure, over bytes, fuzzed. They open nothing and never panic.
 
+pub mod asked;
 pub mod chunk;
 pub mod clock;
 pub mod events;
