@@ -9,6 +9,9 @@ pub mod erase;
 pub mod evaluate;
 pub mod flags;
 pub mod inputs;
+pub mod live;
+#[cfg(feature = "pipe")]
+pub mod pipe;
 pub mod presets;
 pub mod progress;
 pub mod sweep;
@@ -40,6 +43,9 @@ enum Command {
     Batch(batch::Args),
     /// What is in force, where each value comes from, and what an input looks like. Writes nothing.
     Check(check::Args),
+    /// One call from a pipe, live: the agent kept, the customer only under a standing grant.
+    #[cfg(feature = "pipe")]
+    Pipe(Box<pipe::Args>),
     /// Re-check what is stored against its manifests and ledgers.
     Verify(verify::Args),
     /// Delete a call, or its customer's track, for good; leaves a receipt.
@@ -63,6 +69,8 @@ pub fn main() -> Exit {
     match Cli::parse().command {
         Command::Batch(args) => batch::main(&args),
         Command::Check(args) => check::main(&args),
+        #[cfg(feature = "pipe")]
+        Command::Pipe(args) => pipe::main(&args),
         Command::Verify(args) => verify::main(&args),
         Command::Erase(args) => erase::main(&args),
         Command::Sweep(args) => sweep::main(&args),

@@ -7,7 +7,7 @@ use crossbeam_channel::Sender;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::consent::{Event, Refusal};
+use crate::consent::Event;
 
 /// Something asked of a live call.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub struct Answer {
     pub outcome: &'static str,
     /// Why it was rejected: the stable code.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<String>,
     /// The sample from which it counts, at `rate_hz`.
     pub sample: u64,
     /// The same in seconds of the call.

@@ -190,7 +190,7 @@ impl Worker {
                 Outcome::Unchanged => "unchanged",
                 Outcome::Rejected(_) => "rejected",
             },
-            refusal: took.refusal(),
+            refusal: took.refusal().map(|refusal| refusal.code().into()),
             sample: took.at.0,
             seconds: took.at.seconds(self.rate_hz),
             writer_sample: took.writer.0,
