@@ -350,7 +350,9 @@ mod tests {
         let silence = Raw { on_silence: Some("record".into()), ..left() };
         let error = resolve(silence.clone(), Raw::default(), Raw::default(), Sided::ByKnobs).unwrap_err().to_string();
         assert!(error.contains("CON-03"), "{error}");
-        assert!(resolve(left(), Raw::default(), Raw { on_silence: Some("drop".into()), ..left() }, Sided::ByKnobs).is_ok());
+        assert!(
+            resolve(left(), Raw::default(), Raw { on_silence: Some("drop".into()), ..left() }, Sided::ByKnobs).is_ok()
+        );
         let keys = Raw { dtmf_refuse_only: Some(true), ..left() };
         assert!(matches!(resolve(left(), keys, Raw::default(), Sided::ByKnobs), Err(ConfigError::OptOut { .. })));
     }
@@ -359,7 +361,10 @@ mod tests {
     fn hashed_names_without_a_key_are_refused() {
         let hashed = Raw { names: Some("hash".into()), ..left() };
         assert!(
-            resolve(Raw::default(), Raw::default(), hashed, Sided::ByKnobs).unwrap_err().to_string().contains("--names-key")
+            resolve(Raw::default(), Raw::default(), hashed, Sided::ByKnobs)
+                .unwrap_err()
+                .to_string()
+                .contains("--names-key")
         );
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Call, Outlet};
 use crate::audio::{MediaTime, Span};
+use crate::bleed::Leak;
 use crate::call::Tally;
 use crate::consent::event::Rank;
 use crate::consent::{Dropped, Effect, Entry, Outcome, Refusal, Stamped, Stop};
@@ -141,6 +142,11 @@ impl Call {
     /// What was found so far, without what is only known at the end.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// How much of the customer may have leaked so far.
+    pub fn leak(&self) -> Leak {
+        self.ear.leak()
     }
 
     /// What of the agent's side waits and could still be masked.

@@ -88,7 +88,7 @@ pub fn begin(
 ) -> Result<Started, (Exit, String)> {
     let usage = |error: String| (Exit::Usage, error);
     #[cfg(feature = "http")]
-    let http_config = flags.http.config().map_err(|error| usage(error.to_string()))?;
+    let http_config = flags.http.config(&settings).map_err(|error| usage(error.to_string()))?;
     let revoked = match &settings.revoked_tokens.value {
         Some(path) => read_token_list(path).map_err(|error| usage(error.to_string()))?,
         None => Default::default(),
@@ -114,8 +114,9 @@ pub fn begin(
     };
     #[cfg(feature = "http")]
     if let Some(config) = http_config {
-        let running = crate::control::http::serve(Arc::clone(&desk), config).map_err(|e| usage(e.to_string()))?;
-        warn_line!("oneside: steering at {}", running.url());
+        let running = crate::control::http::serve(Arc::clone(&desk), config, Arc::default())
+            .map_err(|error| usage(error.to_string()))?;
+        warn_line!("oneside: steering at {}", running.url);
         started.http = Some(running);
     }
     if let Some(call) = call {

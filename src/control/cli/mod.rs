@@ -8,12 +8,15 @@ pub mod check;
 pub mod erase;
 pub mod evaluate;
 pub mod flags;
+#[cfg(feature = "http")]
+pub mod http_flags;
 pub mod inputs;
 pub mod live;
 #[cfg(feature = "pipe")]
 pub mod pipe;
 pub mod presets;
 pub mod progress;
+pub mod replay;
 pub mod sweep;
 pub mod table;
 pub mod verify;
@@ -46,6 +49,8 @@ enum Command {
     /// One call from a pipe, live: the agent kept, the customer only under a standing grant.
     #[cfg(feature = "pipe")]
     Pipe(Box<pipe::Args>),
+    /// Make a live call again from its list of inputs, over sound that is supplied.
+    Replay(replay::Args),
     /// Re-check what is stored against its manifests and ledgers.
     Verify(verify::Args),
     /// Delete a call, or its customer's track, for good; leaves a receipt.
@@ -71,6 +76,7 @@ pub fn main() -> Exit {
         Command::Check(args) => check::main(&args),
         #[cfg(feature = "pipe")]
         Command::Pipe(args) => pipe::main(&args),
+        Command::Replay(args) => replay::main(&args),
         Command::Verify(args) => verify::main(&args),
         Command::Erase(args) => erase::main(&args),
         Command::Sweep(args) => sweep::main(&args),

@@ -104,7 +104,9 @@ fn ready(args: &Args) -> Result<Ready, String> {
     let relay = args.pass_through.as_deref().map(|what| {
         let what = if what == "agent" { PassThrough::Agent } else { PassThrough::Original };
         if settings.live.pass_through_to_file {
-            warn_line!("oneside: [danger] pass_through_to_file: the whole call may be written to a file, without consent");
+            warn_line!(
+                "oneside: [danger] pass_through_to_file: the whole call may be written to a file, without consent"
+            );
         }
         Relay::to_stdout(what, settings.live.pass_through_to_file).map_err(|error| error.to_string())
     });

@@ -72,8 +72,7 @@ pub async fn ask(
     let bytes = body(request).await?;
     // Who asks of no call is told so, whatever the body says.
     shared.desk.state(&call)?;
-    let asked =
-        parse_asked(kind, &bytes).map_err(|fault| Problem::bad_body(fault.key, fault.what))?;
+    let asked = parse_asked(kind, &bytes).map_err(|fault| Problem::bad_body(fault.key, fault.what))?;
     let AskedFor { event, expires } = asked;
     let desk = Arc::clone(&shared.desk);
     let answer = waited(move || desk.ask(&call, event, expires)).await?;
@@ -130,8 +129,9 @@ async fn body(request: Request<Body>) -> Asked<Bytes> {
 }
 
 fn object(bytes: &[u8]) -> Asked<Map<String, Value>> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Problem::bad_body(None, format!("the body is no JSON object (`{{}}` if there is nothing to say): {error}")))
+    serde_json::from_slice(bytes).map_err(|error| {
+        Problem::bad_body(None, format!("the body is no JSON object (`{{}}` if there is nothing to say): {error}"))
+    })
 }
 
 fn wanted(bytes: &[u8]) -> Asked<OpenCall> {

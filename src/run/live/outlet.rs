@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 
 use super::intake::Came;
-use crate::call::{Call, Closing, MediaTime, Outlet, Span, Trace};
+use crate::call::{Call, Closing, Outlet, Span, Trace};
 use crate::consent::{Cleared, Dropped, Stamped};
 use crate::store::live::{Gap, LiveRecorder, Standing};
-use crate::store::manifest::Stored;
 use crate::store::picture::{self, Sketch};
-use crate::store::{About, StoreError};
+use crate::store::{StoreError, Stored};
 
 /// Characters of the talk line: a minute.
 const TALK: usize = 600;
@@ -45,8 +44,8 @@ impl LiveOutlet {
     }
 
     /// Takes note of an event that is about to be applied.
-    pub fn event(&mut self, position: MediaTime, stamped: &Stamped) {
-        self.recorder.event(position, stamped);
+    pub fn event(&mut self, call: &Call, stamped: &Stamped) {
+        self.recorder.event(call.position(), call.maskable().from, stamped);
     }
 
     /// Takes note of what is missing.

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::intake::digest_into;
 use crate::audio::rate::converted_len;
 use crate::bleed::Reference;
-use crate::call::{Call, Closing, MediaTime, Missing, Opening, Outlet, Span};
+use crate::call::{Call, MediaTime, Missing, Opening, Outlet, Span};
 use crate::consent::Terms;
 use crate::run::line::{BLOCK, Line, Sides};
 use crate::source::{Recording, SourceError};
@@ -59,10 +59,8 @@ pub fn replay(list: &InputList, recording: &mut dyn Recording, out: &Path) -> Re
     let place = Place::new(out, &about.call)?;
     let plan = Plan { ..opening.plan };
     let report = opening.more.get("report").and_then(serde_json::Value::as_bool).unwrap_or(false);
-    let mut desk = Desk {
-        recorder: Recorder::create(place, plan)?,
-        sketch: report.then(|| Sketch::new(opening.plan.rate_hz)),
-    };
+    let mut desk =
+        Desk { recorder: Recorder::create(place, plan)?, sketch: report.then(|| Sketch::new(opening.plan.rate_hz)) };
     let mut again = Again::new(opening, delivery, list);
     let digest = again.run(recording, &mut desk)?;
     let closing = again.call.close(&mut desk);
@@ -76,12 +74,29 @@ pub fn replay(list: &InputList, recording: &mut dyn Recording, out: &Path) -> Re
     Ok(Replayed { manifest: stored.manifest, same_sound: told.map(|told| *told == digest) })
 }
 
+/// Reads a list of inputs.
+pub fn read_list(path: &Path) -> Result<InputList, StoreError> {
+    InputList::read(path)
+}
+
+/// The manifest of a call that stands beside its list.
+pub fn manifest_beside(list: &Path, call: &str) -> Result<Manifest, StoreError> {
+    // The name may have directories in it, which lie above the list.
+    let depth = call.split('/').count();
+    let dir = list.ancestors().nth(depth).filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Manifest::read(&Place::new(dir, call)?)
+}
+
 /// What differs between a call and the same made again: a sentence each.
 pub fn differences(then: &Manifest, now: &Manifest) -> Vec<String> {
     let mut told = Vec::new();
     for kind in crate::store::Kind::ALL.into_iter().filter(|kind| *kind != crate::store::Kind::Inputs) {
         let output = |manifest: &Manifest| {
-            manifest.outputs.iter().find(|output| output.kind == kind).map(|output| (output.bytes, output.digest.clone()))
+            manifest
+                .outputs
+                .iter()
+                .find(|output| output.kind == kind)
+                .map(|output| (output.bytes, output.digest.clone()))
         };
         match (output(then), output(now)) {
             (one, other) if one == other => {}
@@ -180,7 +195,8 @@ impl<'a> Again<'a> {
                 self.lay(gap, &mut block, out);
                 continue;
             }
-            let room = self.gaps.last().map_or(BLOCK as u64, |gap| gap.from.saturating_sub(self.placed).min(BLOCK as u64));
+            let room =
+                self.gaps.last().map_or(BLOCK as u64, |gap| gap.from.saturating_sub(self.placed).min(BLOCK as u64));
             let frames = recording.read(&mut block[..room as usize * channels])?;
             if frames == 0 {
                 break;
@@ -191,7 +207,8 @@ impl<'a> Again<'a> {
             self.settle(out);
         }
         if let Some(gap) = self.gaps.last() {
-            let what = format!("the sound ends after {} frames, before the gap at {}: it is not whole", self.placed, gap.from);
+            let what =
+                format!("the sound ends after {} frames, before the gap at {}: it is not whole", self.placed, gap.from);
             return Err(ReplayError::Unfit(what));
         }
         self.sides.finish();

@@ -26,7 +26,7 @@ use crate::consent::{OnWithdrawal, Terms};
 use crate::run::line::{Line, Sides};
 use crate::run::naming::Namer;
 use crate::split::Delivery;
-use crate::store::live::{self, SAMPLES_MAX};
+use crate::store::live::{self, Outcome, SAMPLES_MAX};
 use crate::store::{About, Manifest, Plan, StoreError, manifest};
 use crate::voice::Bank;
 
@@ -116,21 +116,25 @@ pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result
         end: Arc::clone(&end),
     };
     let Sound { source_hz, rate_hz, delivery, .. } = new.sound;
-    let worker = Worker {
-        call: Call::open(opening(settings, &about.call, new.sensitive, rate_hz, delivery)),
-        line: Line::new(rate_hz, Bank::new(1, rate_hz, settings.vad_mode.value)),
+    let call = Call::open(opening(settings, &about.call, new.sensitive, rate_hz, delivery));
+    let (mode, picture, revoked) = (settings.vad_mode.value, settings.report.value, orders.revoked.clone());
+    let (called, intake) = (new.name.clone(), new.sound.intake);
+    // The detector's state must be made on the thread that uses it.
+    let worker = move || Worker {
+        call,
+        line: Line::new(rate_hz, Bank::new(1, rate_hz, mode)),
         sides: Sides::new(source_hz, rate_hz),
-        intake: new.sound.intake,
-        out: LiveOutlet::new(recorder, settings.report.value, rate_hz),
+        intake,
+        out: LiveOutlet::new(recorder, picture, rate_hz),
         asks,
         state,
         end,
         rate_hz,
         began,
-        name: new.name.clone(),
+        name: called,
         opened: MediaTime::ZERO,
         alarms: Vec::new(),
-        tokens: Tokens::new(orders.revoked.clone()),
+        tokens: Tokens::new(revoked),
         meter: Meter::default(),
     };
     let (desk_of_it, orders_of_it, name) = (Arc::clone(desk), Arc::clone(orders), new.name.clone());
@@ -164,8 +168,7 @@ pub fn opening(settings: &Settings, name: &str, sensitive: bool, rate_hz: u32, d
 }
 
 fn journal_opening(settings: &Settings, about: About, new: &NewCall, opened: Timestamp) -> live::Opening {
-    let plan =
-        Plan { rate_hz: new.sound.rate_hz, samples_max: SAMPLES_MAX, speech: settings.speech.value };
+    let plan = Plan { rate_hz: new.sound.rate_hz, samples_max: SAMPLES_MAX, speech: settings.speech.value };
     live::Opening {
         format: live::journal::FORMAT.into(),
         source: new.sound.encoding.clone(),
@@ -238,8 +241,8 @@ fn about(settings: &Settings, stored_as: &str, new: &NewCall, opened: Timestamp)
 }
 
 /// Drives a call on its thread to a definite result (ROB-07). What panics in here ends this call's recording alone.
-fn drive(worker: Worker, orders: &LiveOrders, stored_as: &str, name: String) -> Ended {
-    let worked = catch_unwind(AssertUnwindSafe(|| worker.run().commit()));
+fn drive(worker: impl FnOnce() -> Worker, orders: &LiveOrders, stored_as: &str, name: String) -> Ended {
+    let worked = catch_unwind(AssertUnwindSafe(|| worker().run().commit()));
     let committed = match worked {
         Ok(committed) => committed,
         Err(panic) => {
@@ -261,7 +264,16 @@ impl Worked {
 
 /// What was laid down before it broke is sealed; if even that fails, the next start does it.
 fn sealed_interrupted(orders: &LiveOrders, name: String, stored_as: &str, why: String) -> Ended {
-    match live::seal(&orders.out, stored_as) {
+    // Its writer is gone, so its journal can be taken, as after a kill.
+    let sealed = live::recover(&orders.out, &mut |_| ()).map_err(|error| error.to_string()).and_then(|recovered| {
+        let found = recovered.into_iter().find(|recovered| recovered.call == stored_as);
+        match found.map(|recovered| recovered.outcome) {
+            Some(Outcome::Sealed(stored) | Outcome::Completed(stored)) => Ok(stored.manifest),
+            Some(Outcome::Failed(error)) => Err(error.to_string()),
+            Some(Outcome::Cleared) | None => Err("nothing of it was there".into()),
+        }
+    });
+    match sealed {
         Ok(manifest) => ended(name, &manifest, Some(why)),
         Err(error) => Ended {
             call: name,

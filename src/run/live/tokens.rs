@@ -44,12 +44,8 @@ mod tests {
     fn state_of(revoked: &[&str], expires: Option<&str>) -> (TokenState, bool) {
         let tokens = Tokens::new(revoked.iter().map(|id| (*id).to_owned()).collect());
         let act = Act::Token { token: "t".into(), state: TokenState::Unverifiable };
-        let mut event = Event::Granted(Decision {
-            party: PartyId::default(),
-            act,
-            purposes: vec!["training".into()],
-            basis: None,
-        });
+        let mut event =
+            Event::Granted(Decision { party: PartyId::default(), act, purposes: vec!["training".into()], basis: None });
         let now: Timestamp = "2026-03-01T09:00:00Z".parse().unwrap();
         let alarm = tokens.check(&mut event, expires.map(|text| text.parse().unwrap()), now);
         let Event::Granted(Decision { act: Act::Token { state, .. }, .. }) = event else { unreachable!() };

@@ -17,7 +17,7 @@ use super::tokens::Tokens;
 use crate::audio::Stereo;
 use crate::call::{Call, Closing, Doors, MediaTime, Took};
 use crate::consent::event::Rank;
-use crate::consent::{Dropped, Event, Outcome, Stamped};
+use crate::consent::{Dropped, Event, Outcome, Refusal, Stamped};
 use crate::run::line::{Line, Sides};
 use crate::voice::Speech;
 
@@ -169,7 +169,7 @@ impl Worker {
         };
         self.opened = self.opened.max(at);
         let stamped = Stamped::placed(at, wall, event, self.rate_hz);
-        self.out.event(here, &stamped);
+        self.out.event(&self.call, &stamped);
         self.call.take_now(stamped, &mut self.out)
     }
 
@@ -190,7 +190,7 @@ impl Worker {
                 Outcome::Unchanged => "unchanged",
                 Outcome::Rejected(_) => "rejected",
             },
-            refusal: took.refusal().map(|refusal| refusal.code().into()),
+            refusal: took.refusal().map(|refusal| refusal_code(refusal)),
             sample: took.at.0,
             seconds: took.at.seconds(self.rate_hz),
             writer_sample: took.writer.0,
@@ -239,4 +239,9 @@ impl Worker {
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
+}
+
+/// The stable code of a refusal, as the ledger writes it.
+fn refusal_code(refusal: Refusal) -> String {
+    serde_json::to_value(refusal).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

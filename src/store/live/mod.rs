@@ -4,6 +4,7 @@
 //!
 //! * [`place`]: how a call gets a name that nobody else has, and how it is seen that a call is in hand;
 //! * [`journal`]: what happened, a line each, the one file that recovery believes;
+//! * [`list`]: the same, read back for a replay;
 //! * [`recorder`]: the outlet of a live call, with a checkpoint every half second;
 //! * [`recover`]: what a kill, a power cut or a full disk left is brought to a definite result (ROB-07).
 //!
@@ -14,6 +15,7 @@
 //! wiped, the wiped sound itself, and the whole call when it is sealed.
 
 pub mod journal;
+pub mod list;
 pub mod place;
 pub mod recorder;
 pub mod recover;
@@ -25,6 +27,7 @@ mod seal;
 mod tests;
 
 pub use journal::{Gap, Opening};
+pub use list::InputList;
 pub use place::{LivePlace, Waiting, claim, in_hand};
 pub use recorder::{LiveRecorder, Standing};
 pub use recover::{Outcome, Recovered, recover};
