@@ -5,9 +5,13 @@ mod say;
 
 pub mod batch;
 pub mod check;
+#[cfg(feature = "http")]
+pub mod ctl;
 pub mod erase;
 pub mod evaluate;
 pub mod flags;
+#[cfg(feature = "http")]
+pub mod http_flags;
 pub mod inputs;
 pub mod presets;
 pub mod progress;
@@ -48,6 +52,9 @@ enum Command {
     Sweep(sweep::Args),
     /// Score a labelled set: the detector, and what is stored.
     Evaluate(evaluate::Args),
+    /// Steer the calls of a recorder that is running: what was said, a pause, an end.
+    #[cfg(feature = "http")]
+    Ctl(Box<ctl::Args>),
     /// List the known exports and what each preset assumes.
     Presets,
     /// Print the JSON Schema of a line of an events file.
@@ -67,6 +74,8 @@ pub fn main() -> Exit {
         Command::Erase(args) => erase::main(&args),
         Command::Sweep(args) => sweep::main(&args),
         Command::Evaluate(args) => evaluate::main(&args),
+        #[cfg(feature = "http")]
+        Command::Ctl(args) => ctl::main(&args),
         Command::Presets => presets::main(),
         Command::Schema => {
             say!("{}", crate::source::wire::events::SCHEMA);
