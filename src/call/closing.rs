@@ -16,6 +16,8 @@ pub enum CallResult {
     Recorded,
     /// A doubt withheld both sides.
     Quarantined,
+    /// The process died or the store failed in mid-call; what stood by then was sealed.
+    Interrupted,
 }
 
 /// The facts of a closed call.

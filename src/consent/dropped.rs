@@ -30,11 +30,23 @@ pub enum Dropped {
     Held,
     /// Customer: the call is over (CON-16).
     CallOver,
+    /// Either: a private stretch (SEL-06).
+    Private,
+    /// Either: outside the agent's recording windows (SEL-01).
+    OutsideWindow,
+    /// Either: somebody masked it afterwards (ONE-09).
+    Masked,
+    /// Either: it was in hand when the process died or the store failed, and was not stored.
+    Interrupted,
+    /// Either: it was lost on its way; silence of the same length keeps the time line. Unintended.
+    Lost,
+    /// Either: the sender sent nothing (a pause or a hold of its own). Intended.
+    Absent,
 }
 
 impl Dropped {
     /// All reasons, in the order of the tally.
-    pub const ALL: [Dropped; 12] = [
+    pub const ALL: [Dropped; 18] = [
         Dropped::NotSpeech,
         Dropped::Bleed,
         Dropped::Doubt,
@@ -47,6 +59,12 @@ impl Dropped {
         Dropped::Expired,
         Dropped::Held,
         Dropped::CallOver,
+        Dropped::Private,
+        Dropped::OutsideWindow,
+        Dropped::Masked,
+        Dropped::Interrupted,
+        Dropped::Lost,
+        Dropped::Absent,
     ];
 
     /// The reason's stable name in manifests.
@@ -64,6 +82,12 @@ impl Dropped {
             Dropped::Expired => "expired",
             Dropped::Held => "held",
             Dropped::CallOver => "call_over",
+            Dropped::Private => "private",
+            Dropped::OutsideWindow => "outside_window",
+            Dropped::Masked => "masked",
+            Dropped::Interrupted => "interrupted",
+            Dropped::Lost => "lost",
+            Dropped::Absent => "absent",
         }
     }
 }

@@ -19,6 +19,9 @@
 //! | `events_rejected` | events that counted for nothing | noted; the ledger says why |
 //! | `events_beyond_end` | events that lie behind the end of the sound | noted; they count (a late withdrawal erases) |
 //! | `pair_lengths_differ` | the files of a pair differ by more than 1 s | noted; the shorter goes on in silence |
+//! | `frames_lost` | live: the ring overran or a packet was lost (unintended) | noted; silence of the same length keeps the time line |
+//! | `sender_silent` | live: the sender sent nothing for a while (intended: its own pause or hold) | noted; silence of the same length keeps the time line |
+//! | `interrupted` | live: the process died or the store failed in mid-call | noted; what stood was sealed, and the result is `interrupted` |
 //!
 //! Where the map is contradicted either channel may be the customer's, so the agent's is withheld as well: storing it
 //! could store the customer. The input stays as it is; correct the map and run again.

@@ -72,6 +72,27 @@ pub enum Finding {
         /// Sample frames of the customer's file, its offset included.
         customer: u64,
     },
+    /// Sound was lost on its way; silence of the same length stands in its place. Unintended.
+    FramesLost {
+        /// Sample frames, at the call's rate.
+        frames: u64,
+        /// The same in seconds.
+        seconds: f64,
+    },
+    /// The sender sent nothing for a while (a pause or a hold of its own); silence stands in its place. Intended.
+    SenderSilent {
+        /// Sample frames, at the call's rate.
+        frames: u64,
+        /// The same in seconds.
+        seconds: f64,
+    },
+    /// The process died or the store failed in mid-call; what stood by then was sealed.
+    Interrupted {
+        /// The last sample that is accounted for, seconds of the call.
+        seconds: f64,
+        /// Why, as far as it is known.
+        why: String,
+    },
 }
 
 /// What a finding does with a call.
@@ -101,7 +122,10 @@ impl Finding {
             | Finding::HeaderRepaired { .. }
             | Finding::EventsRejected { .. }
             | Finding::EventsBeyondEnd { .. }
-            | Finding::PairLengthsDiffer { .. } => Remedy::Noted,
+            | Finding::PairLengthsDiffer { .. }
+            | Finding::FramesLost { .. }
+            | Finding::SenderSilent { .. }
+            | Finding::Interrupted { .. } => Remedy::Noted,
         }
     }
 
@@ -122,6 +146,9 @@ impl Finding {
             Finding::EventsRejected { .. } => "events_rejected",
             Finding::EventsBeyondEnd { .. } => "events_beyond_end",
             Finding::PairLengthsDiffer { .. } => "pair_lengths_differ",
+            Finding::FramesLost { .. } => "frames_lost",
+            Finding::SenderSilent { .. } => "sender_silent",
+            Finding::Interrupted { .. } => "interrupted",
         }
     }
 
@@ -150,6 +177,13 @@ impl Finding {
             Finding::PairLengthsDiffer { agent, customer } => {
                 format!("the pair differs in length (agent {agent}, customer {customer} sample frames); filled with silence")
             }
+            Finding::FramesLost { frames, seconds } => {
+                format!("{frames} sample frames ({seconds:.3} s) were lost on their way; silence stands in their place")
+            }
+            Finding::SenderSilent { frames, seconds } => {
+                format!("the sender sent nothing for {seconds:.3} s ({frames} sample frames); silence stands in its place")
+            }
+            Finding::Interrupted { seconds, why } => format!("the recording was interrupted at {seconds:.1} s ({why}); what stood was sealed"),
         }
     }
 }

@@ -95,6 +95,7 @@ fn describe(prepared: &Prepared, input: &Input, format: &Format, closing: &Closi
     let result = match closing.result {
         CallResult::Recorded => "would be recorded",
         CallResult::Quarantined => "would be QUARANTINED, both sides withheld",
+        CallResult::Interrupted => "would be INTERRUPTED",
     };
     out.push_str(&format!(
         "  {result}: agent {:.1} s kept, customer {:.1} s kept\n",

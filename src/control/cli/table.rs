@@ -71,6 +71,7 @@ fn row(manifest: &Manifest, prefix: &str) -> String {
     let mut what = match manifest.result {
         CallResult::Recorded => format!("{prefix}recorded"),
         CallResult::Quarantined => format!("{prefix}QUARANTINED, both sides withheld"),
+        CallResult::Interrupted => format!("{prefix}INTERRUPTED, what stood was sealed"),
     };
     if let Some(reason) = &manifest.customer.reason {
         let _ = write!(what, "; customer not stored ({})", reason.replace('_', " "));

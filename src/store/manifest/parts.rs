@@ -272,7 +272,7 @@ impl Tally {
         let account = |account: &call::Account| {
             let left_out = account.reasons().map(|(reason, samples)| (reason.code().into(), samples)).collect();
             let (written, erased) = match closing.result {
-                CallResult::Recorded => (account.written, account.erased),
+                CallResult::Recorded | CallResult::Interrupted => (account.written, account.erased),
                 // The recorder took back what was written before the doubt came up.
                 CallResult::Quarantined => (0, account.erased + account.written),
             };
@@ -305,7 +305,7 @@ impl Customer {
             (false, CallResult::Quarantined) => Some("quarantined".into()),
             (false, _) => Some(most.map_or("no_sound", |(reason, _)| reason.code()).into()),
         };
-        let kept = if closing.result == CallResult::Recorded { closing.kept.as_slice() } else { &[] };
+        let kept = if closing.result == CallResult::Quarantined { &[] } else { closing.kept.as_slice() };
         let kept = kept.iter().filter_map(|kept| {
             let kept_until = kept.until.unwrap_or(closing.length);
             Kept::within(closing.length.0, kept.from.0, kept_until.0, &kept.grants, &kept.purposes)

@@ -70,6 +70,7 @@ pub fn draw(name: &str, closing: &Closing, sketch: &Sketch) -> String {
 fn head(canvas: &mut Canvas, name: &str, closing: &Closing, scale: Scale) -> f64 {
     let result = match closing.result {
         CallResult::Recorded => ("recorded", "#00674b", "#d9f0e8"),
+        CallResult::Interrupted => ("interrupted: what stood was sealed", "#7a5c00", "#fdf3cf"),
         CallResult::Quarantined => ("quarantined: both sides withheld", "#9a3606", "#f8ddcf"),
     };
     let style = Style::plain(13.0).bold().coloured(result.1).anchored(Anchor::Middle);

@@ -31,6 +31,12 @@ pub(super) fn fill(reason: Dropped) -> &'static str {
         Dropped::Expired => "url(#expired)",
         Dropped::Held => "url(#held)",
         Dropped::CallOver => "#dde1e5",
+        Dropped::Private => "url(#private)",
+        Dropped::OutsideWindow => "url(#window)",
+        Dropped::Masked => "url(#masked)",
+        Dropped::Interrupted => "url(#interrupted)",
+        Dropped::Lost => "url(#lost)",
+        Dropped::Absent => "url(#absent)",
     }
 }
 
@@ -49,6 +55,12 @@ pub(super) fn words(reason: Dropped) -> &'static str {
         Dropped::Expired => "consent ran out",
         Dropped::Held => "on hold",
         Dropped::CallOver => "call over",
+        Dropped::Private => "private",
+        Dropped::OutsideWindow => "outside the recording window",
+        Dropped::Masked => "masked",
+        Dropped::Interrupted => "interrupted",
+        Dropped::Lost => "lost on its way",
+        Dropped::Absent => "nothing was sent",
     }
 }
 
@@ -74,6 +86,12 @@ pub(super) fn patterns() -> String {
         tile("later", 8, "#fdf3cf", "#b08900", "M0 4h4"),
         tile("expired", 8, "#f4f5f6", "#6b7680", &crossed),
         tile("held", 6, "#e3eef7", "#3d7ea6", "M2 3h2"),
+        tile("private", 8, "#ffffff", "#3f4a54", "M0 2h8M0 6h8"),
+        tile("window", 8, "#eceff1", "#6b7680", falling),
+        tile("masked", 8, "#4a5560", "#1f262d", rising),
+        tile("interrupted", 8, "#f3c9b5", "#9a3606", "M2 0v8M6 0v8"),
+        tile("lost", 8, "#ffffff", "#c0480a", "M2 2L6 6M2 6L6 2"),
+        tile("absent", 8, "#f4f5f6", "#9aa5b1", "M0 4h4"),
     ]
     .concat()
 }
