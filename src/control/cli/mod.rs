@@ -5,6 +5,8 @@ mod say;
 
 pub mod batch;
 pub mod check;
+#[cfg(feature = "http")]
+pub mod ctl;
 pub mod erase;
 pub mod evaluate;
 pub mod flags;
@@ -59,6 +61,9 @@ enum Command {
     Sweep(sweep::Args),
     /// Score a labelled set: the detector, and what is stored.
     Evaluate(evaluate::Args),
+    /// Steer the calls of a recorder that is running: what was said, a pause, an end.
+    #[cfg(feature = "http")]
+    Ctl(Box<ctl::Args>),
     /// List the known exports and what each preset assumes.
     Presets,
     /// Print the JSON Schema of a line of an events file.
@@ -81,6 +86,8 @@ pub fn main() -> Exit {
         Command::Erase(args) => erase::main(&args),
         Command::Sweep(args) => sweep::main(&args),
         Command::Evaluate(args) => evaluate::main(&args),
+        #[cfg(feature = "http")]
+        Command::Ctl(args) => ctl::main(&args),
         Command::Presets => presets::main(),
         Command::Schema => {
             say!("{}", crate::source::wire::events::SCHEMA);
