@@ -181,6 +181,23 @@ impl LiveRecorder {
         seal::interrupted(&site, journal.file, why)
     }
 
+    /// Stores sound on a track by whatever door it came.
+    #[cfg(test)]
+    pub(in crate::store) fn write_to(&mut self, track: Track, sound: &Cleared<'_>) {
+        self.store(track, sound);
+    }
+
+    fn store(&mut self, track: Track, sound: &Cleared<'_>) {
+        if self.error().is_some() {
+            return;
+        }
+        self.tracks.write(track, sound);
+        match track {
+            Track::Agent => push_merged(&mut self.agent, span_of(sound)),
+            Track::Customer => push_merged(&mut self.customer, span_of(sound)),
+        }
+    }
+
     /// What the journal has to say of it is of use to people only, so it need not get there.
     fn note_failure(&mut self) {
         let why = self.error().map(ToString::to_string).unwrap_or_default();
@@ -190,14 +207,7 @@ impl LiveRecorder {
 
 impl Outlet for LiveRecorder {
     fn write(&mut self, sound: Cleared<'_>) {
-        if self.error().is_some() {
-            return;
-        }
-        self.tracks.write(sound.track(), &sound);
-        match sound.track() {
-            Track::Agent => push_merged(&mut self.agent, span_of(&sound)),
-            Track::Customer => push_merged(&mut self.customer, span_of(&sound)),
-        }
+        self.store(sound.track(), &sound);
     }
 
     /// The event that erases was noted before; it is made durable, and then the sound goes, durably, too.
