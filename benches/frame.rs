@@ -166,6 +166,7 @@ fn opening() -> Opening {
         findings: Vec::new(),
         lead_in_ms: 150,
         tail_ms: 250,
+        reach_ms: 0,
     }
 }
 

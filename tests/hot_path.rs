@@ -93,6 +93,7 @@ fn opening(rate_hz: u32) -> Opening {
         findings: Vec::new(),
         lead_in_ms: 150,
         tail_ms: 250,
+        reach_ms: 0,
     }
 }
 

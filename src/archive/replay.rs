@@ -6,7 +6,7 @@ use super::report::Notes;
 use crate::call::{CallResult, MediaTime};
 use crate::consent::event::EVENTS_PER_CALL_MAX;
 use crate::consent::ledger::{Recorded, check_chain};
-use crate::consent::{Entry, Event, Gate, Stamped};
+use crate::consent::{Entry, Gate, Stamped};
 use crate::store::manifest::{Kept, Manifest, Scope};
 
 /// Checks chain, effects, and the kept stretches of a manifest.
@@ -18,13 +18,13 @@ pub(super) fn check(manifest: &Manifest, notes: &mut Notes<'_>) {
     if manifest.ledger.len() > 2 * EVENTS_PER_CALL_MAX {
         return notes.error_at("ledger_length", "ledger", format!("it has {} entries", manifest.ledger.len()));
     }
-    let events: Vec<Stamped> = manifest.ledger.iter().map(stamped).collect();
+    let events: Vec<Stamped> = manifest.ledger.iter().map(Entry::stamped).collect();
     check_times(manifest, &events, notes);
     let quarantined = manifest.result == CallResult::Quarantined;
-    let (mut gate, mut wrong) = replay(manifest, &events, None);
+    let (mut gate, mut wrong) = replay(manifest, None);
     if let Some(first) = wrong.first().copied().filter(|_| quarantined) {
         // The doubt came up between two events: from then on the door was shut for good.
-        (gate, wrong) = replay(manifest, &events, Some(first));
+        (gate, wrong) = replay(manifest, Some(first));
     }
     for entry in wrong {
         let what = "the event did not have the effect that is written down: the entry, or one before it, was changed";
@@ -54,14 +54,14 @@ fn check_times(manifest: &Manifest, events: &[Stamped], notes: &mut Notes<'_>) {
 }
 
 /// The door after all events, and the entries whose effect is another than written down.
-fn replay(manifest: &Manifest, events: &[Stamped], quarantine_before: Option<usize>) -> (Gate, Vec<usize>) {
-    let mut gate = Gate::new(manifest.policy.terms(), Vec::new());
+fn replay(manifest: &Manifest, quarantine_before: Option<usize>) -> (Gate, Vec<usize>) {
+    let mut gate = Gate::new(manifest.policy.terms(), Vec::new()).at_rate(manifest.rate_hz);
     let mut wrong = Vec::new();
-    for (index, (event, entry)) in events.iter().zip(&manifest.ledger).enumerate() {
+    for (index, entry) in manifest.ledger.iter().enumerate() {
         if quarantine_before == Some(index) {
             gate.quarantine();
         }
-        if Recorded::new(&gate.apply(event)) != entry.effect {
+        if Recorded::new(&entry.replay(&mut gate)) != entry.effect {
             wrong.push(index);
         }
     }
@@ -95,10 +95,4 @@ fn kept_of(gate: &Gate, length: u64) -> Vec<Kept> {
         Kept::within(length, kept.from.0, until, &kept.grants, &kept.purposes)
     })
     .collect()
-}
-
-fn stamped(entry: &Entry) -> Stamped {
-    let event: Event = entry.event.clone();
-    let nanos = (entry.at * 1e9).round() as u64; // saturates; what is no number becomes 0
-    Stamped { at: MediaTime(entry.sample), nanos, wall: entry.wall.clone(), event }
 }

@@ -28,7 +28,7 @@ pub use ear::{Ear, Verdict};
 
 use serde::Serialize;
 
-use crate::audio::Span;
+use crate::audio::{MediaTime, Span};
 
 /// The proof that the guard heard a stretch of the agent's side and found the agent's own voice in it. Only this room
 /// makes one; it holds for its stretch and no other.
@@ -41,6 +41,13 @@ impl Heard {
     /// Whether the proof covers `span`.
     pub fn covers(&self, span: Span) -> bool {
         self.span.contains(span)
+    }
+
+    /// Two proofs, one for what lies before `place` and one for the rest: no sample is in both.
+    pub fn split_at(self, place: MediaTime) -> (Heard, Heard) {
+        let place = place.clamp(self.span.from, self.span.until);
+        let (from, until) = (self.span.from, self.span.until);
+        (Heard { span: Span::new(from, place) }, Heard { span: Span::new(place, until) })
     }
 }
 

@@ -5,7 +5,7 @@
 
 use zeroize::Zeroize;
 
-use crate::audio::{Agent, Frame, MediaTime};
+use crate::audio::{Agent, Frame, MediaTime, Span};
 
 /// A frame that waits, with what was known about it when it was heard.
 #[derive(Clone, Copy, Debug, Default)]
@@ -65,6 +65,17 @@ impl Holdback {
         let waiting = self.slots[self.oldest];
         let samples = &self.sound[self.oldest * self.frame_max..][..waiting.length];
         (waiting, Frame::new(waiting.at, samples))
+    }
+
+    /// Wipes what waits of `span`: somebody masked it.
+    pub fn wipe(&mut self, span: Span) {
+        for waiting in 0..self.waiting {
+            let slot = (self.oldest + waiting) % self.slots.len();
+            let Waiting { at, length, .. } = self.slots[slot];
+            let inside = |place: MediaTime| place.0.saturating_sub(at.0).min(length as u64) as usize;
+            let sound = &mut self.sound[slot * self.frame_max..][..length];
+            sound[inside(span.from)..inside(span.until)].zeroize();
+        }
     }
 
     /// Lets it go.

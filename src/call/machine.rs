@@ -2,18 +2,27 @@
 
 use std::collections::VecDeque;
 
+use super::gaps::{Gaps, Missing};
 use super::holdback::Holdback;
+use super::runs::Runs;
 use super::{Closing, Opening, Outlet, Tally, Trace};
 use crate::audio::level::{self, ACTIVE};
 use crate::audio::{Agent, Customer, FRAMES_PER_SECOND, Frame, Levels, MediaTime, Span, Stereo};
 use crate::bleed::Ear;
-use crate::consent::{Authority, Dropped, Event, Gate, Ledger, Outcome, Stamped};
+use crate::consent::{Authority, Dropped, Effect, Event, Gate, Ledger, Outcome, Stamped};
 use crate::split::{Doubt, Finding, Remedy};
 use crate::voice::Speech;
 use crate::voice::hangover::{self, Hangover, Word};
 
+mod live;
+
+pub(crate) use live::place_now;
+pub use live::{Doors, Took};
+
 /// Frames that the agent's side may wait: what the guard looks ahead and the lead-in.
 pub const HOLDBACK_FRAMES: usize = Ear::LOOK_FRAMES + hangover::LOOK_FRAMES;
+/// Longest reach of a mask, ms: ten minutes, 9.6 MB of the agent's sound at 8 kHz.
+pub const REACH_MS_MAX: u32 = 600_000;
 
 /// One call. It has no field that could hold a customer's frame.
 #[derive(Debug)]
@@ -27,15 +36,29 @@ pub struct Call {
     ledger: Ledger,
     tally: Tally,
     findings: Vec<Finding>,
-    pending: VecDeque<Stamped>,
+    pending: VecDeque<Pending>,
     /// Speech decisions of frames on which the guard has not spoken yet.
     speech: VecDeque<Speech>,
+    /// What was decided of frames that wait for a mask that may still come.
+    words: VecDeque<[Word; 2]>,
+    /// Frames that the agent's side waits: the holdback, and the reach of a mask.
+    wait_frames: usize,
     heard: Option<Heard>,
     now: MediaTime,
-    /// Samples written of each kept stretch of the customer's, by its number.
-    written: Vec<u64>,
+    /// First sample of the agent's that was not let go.
+    released: MediaTime,
+    gaps: Gaps,
+    written: Runs,
     rejected: u64,
     beyond_end: u64,
+}
+
+/// An event that lies ahead.
+#[derive(Debug)]
+struct Pending {
+    stamped: Stamped,
+    /// How far back it can reach on the agent's side, if it is a mask: what lay before was gone when it became known.
+    reach: MediaTime,
 }
 
 /// What was found out about the frame in hand between `listen` and `settle`.
@@ -49,36 +72,52 @@ struct Heard {
 impl Call {
     /// Opens a call.
     pub fn open(opening: Opening) -> Call {
-        let mut gate = Gate::new(opening.terms, opening.foreclosed);
+        let mut gate = Gate::new(opening.terms, opening.foreclosed).at_rate(opening.rate_hz);
         if opening.findings.iter().any(|finding| finding.remedy() == Remedy::BothWithheld) {
             gate.quarantine();
         }
         let frame_max = (u64::from(opening.rate_hz) / FRAMES_PER_SECOND) as usize + 1;
+        let frame_ms = 1_000 / FRAMES_PER_SECOND as u32;
+        let reach_frames = opening.reach_ms.min(REACH_MS_MAX).div_ceil(frame_ms) as usize;
+        let wait_frames = HOLDBACK_FRAMES + reach_frames;
         Call {
             rate_hz: opening.rate_hz,
             gate,
             ear: Ear::new(opening.reference),
             doubt: Doubt::default(),
             hangover: Hangover::new(opening.lead_in_ms, opening.tail_ms),
-            holdback: Holdback::new(HOLDBACK_FRAMES + 1, frame_max),
+            holdback: Holdback::new(wait_frames + 1, frame_max),
             ledger: Ledger::new(&opening.name),
             tally: Tally::default(),
             findings: opening.findings,
             pending: VecDeque::new(),
             speech: VecDeque::with_capacity(HOLDBACK_FRAMES + 1),
+            words: VecDeque::with_capacity(reach_frames + 2),
+            wait_frames,
             heard: None,
             now: MediaTime::ZERO,
-            written: Vec::new(),
+            released: MediaTime::ZERO,
+            gaps: Gaps::default(),
+            written: Runs::default(),
             rejected: 0,
             beyond_end: 0,
         }
     }
 
     /// Takes an event. It counts from its place on the time line, or at once if that lies behind; events that are
-    /// stamped ahead wait. May allocate.
+    /// stamped ahead wait, and a mask among them is heeded from now on. May allocate.
     pub fn event(&mut self, stamped: Stamped) {
-        let at = self.pending.partition_point(|other| other.order() <= stamped.order());
-        self.pending.insert(at, stamped);
+        if stamped.at >= self.now {
+            self.gate.foresee(&stamped);
+        }
+        let at = self.pending.partition_point(|other| other.stamped.order() <= stamped.order());
+        self.pending.insert(at, Pending { stamped, reach: self.released });
+    }
+
+    /// Announces that a stretch of what is to come is missing: its frames hold silence in its place, on both sides. It is
+    /// counted to the sample, and nothing of it is written. Announced before its frames are listened to, in order.
+    pub fn missing(&mut self, span: Span, why: Missing) {
+        self.gaps.announce(Span::new(span.from.max(self.now), span.until), why);
     }
 
     /// Hears the next frame of both sides and gives back what the speech detector is to hear. Frames follow each
@@ -108,7 +147,10 @@ impl Call {
         if self.speech.len() > Ear::LOOK_FRAMES {
             self.guard_speaks();
         }
-        if self.holdback.len() > HOLDBACK_FRAMES {
+        if self.holdback.len() - self.words.len() > HOLDBACK_FRAMES {
+            self.words.push_back(self.hangover.answer());
+        }
+        if self.holdback.len() > self.wait_frames {
             self.release(out);
         }
     }
@@ -119,16 +161,19 @@ impl Call {
         while !self.speech.is_empty() {
             self.guard_speaks();
         }
+        while self.words.len() < self.holdback.len() {
+            self.words.push_back(self.hangover.answer());
+        }
         while !self.holdback.is_empty() {
             self.release(out);
         }
-        while let Some(stamped) = self.pending.pop_front() {
-            let spoken = !matches!(stamped.event, Event::Expired { .. });
-            self.beyond_end += u64::from(stamped.at > self.now && spoken);
-            self.take(stamped, self.now, out);
+        while let Some(pending) = self.pending.pop_front() {
+            let spoken = !matches!(pending.stamped.event, Event::Expired { .. });
+            self.beyond_end += u64::from(pending.stamped.at > self.now && spoken);
+            self.take(pending, self.now, out);
         }
         self.findings.extend(self.doubt.findings());
-        self.note_events();
+        self.findings.extend(Closing::notes(&self.tally, self.rate_hz, self.rejected, self.beyond_end));
         let mut kept = self.gate.kept().to_vec();
         for stretch in &mut kept {
             let until = stretch.until.unwrap_or(self.now).min(self.now);
@@ -153,25 +198,34 @@ impl Call {
         let span = frame.span();
         self.tally.customer.heard += span.samples();
         let mut from = span.from;
-        while let Some(stamped) = self.pending.pop_front_if(|stamped| stamped.at < span.until) {
-            let until = stamped.at.max(from);
-            self.settle_piece(frame.part(Span::new(from, until)), doubtful, out);
+        while let Some(pending) = self.pending.pop_front_if(|pending| pending.stamped.at < span.until) {
+            let until = pending.stamped.at.max(from);
+            self.settle_between(frame.part(Span::new(from, until)), doubtful, out);
             from = until;
-            self.take(stamped, from, out);
+            self.take(pending, from, out);
         }
-        self.settle_piece(frame.part(Span::new(from, span.until)), doubtful, out);
+        self.settle_between(frame.part(Span::new(from, span.until)), doubtful, out);
     }
 
-    fn settle_piece(&mut self, piece: Frame<'_, Customer>, doubtful: bool, out: &mut impl Outlet) {
-        let samples = piece.span().samples();
-        if samples == 0 {
-            return;
+    /// Sound of the customer's between two events, cut where it is missing and where the gate's answer changes.
+    fn settle_between(&mut self, sound: Frame<'_, Customer>, doubtful: bool, out: &mut impl Outlet) {
+        let mut rest = sound.span();
+        while !rest.is_empty() {
+            let (mut part, missing) = self.gaps.first_part(rest);
+            part.until = self.gate.edge(part).filter(|_| missing.is_none()).unwrap_or(part.until);
+            let refused = missing.map(Missing::reason).or(doubtful.then_some(Dropped::Doubt));
+            self.settle_piece(sound.part(part), refused, out);
+            rest.from = part.until;
         }
-        let cleared = if doubtful { Err(Dropped::Doubt) } else { self.gate.customer(piece) };
-        match cleared {
+    }
+
+    fn settle_piece(&mut self, piece: Frame<'_, Customer>, refused: Option<Dropped>, out: &mut impl Outlet) {
+        let span = piece.span();
+        let samples = span.samples();
+        match refused.map_or_else(|| self.gate.customer(piece), Err) {
             Ok(cleared) => {
                 if let Authority::Grants(number) = cleared.authority() {
-                    self.written[number as usize] += samples;
+                    self.written.add(number, span);
                 }
                 out.write(cleared);
                 self.tally.customer.written += samples;
@@ -182,19 +236,36 @@ impl Call {
 
     /// An event takes effect at its place, or at `position` if that lies behind: what was written since is then part
     /// of what it ends.
-    fn take(&mut self, mut stamped: Stamped, position: MediaTime, out: &mut impl Outlet) {
+    fn take(&mut self, pending: Pending, position: MediaTime, out: &mut impl Outlet) {
+        let Pending { mut stamped, reach } = pending;
         stamped.at = stamped.at.max(position);
-        let effect = self.gate.apply(&stamped);
+        self.carry_out(&stamped, reach, out);
+    }
+
+    /// Has the gate decide about an event, and does what follows. `reach`: what of the agent's can still be masked.
+    fn carry_out(&mut self, stamped: &Stamped, reach: MediaTime, out: &mut impl Outlet) -> Effect {
+        let effect = self.gate.apply_reaching(stamped, reach);
+        let mut gone = 0;
         for erased in &effect.erased {
             out.erase_customer(erased.span);
-            let written = std::mem::take(&mut self.written[erased.kept as usize]);
-            self.tally.customer.written -= written;
-            self.tally.customer.erased += written;
+            gone += self.written.erase_kept(erased.kept);
         }
-        // Room for the stretch that this event may have opened, so that no frame has to make it.
-        self.written.resize(self.written.len().max(self.gate.kept_numbers() as usize), 0);
+        if let Some(masked) = effect.masked_customer {
+            let masked_written = self.written.erase(masked);
+            if masked_written > 0 {
+                out.erase_customer(masked);
+            }
+            gone += masked_written;
+        }
+        if let Some(masked) = effect.masked {
+            self.holdback.wipe(masked);
+        }
+        self.tally.customer.written -= gone;
+        self.tally.customer.erased += gone;
+        self.written.make_room();
         self.rejected += u64::from(matches!(effect.outcome, Outcome::Rejected(_)));
-        self.ledger.record(&stamped, &effect);
+        self.ledger.record(stamped, &effect);
+        effect
     }
 
     /// The guard's word on the oldest frame it has not judged yet goes to the hangover.
@@ -206,38 +277,39 @@ impl Call {
 
     /// Decides the frame that has waited longest and lets it go.
     fn release(&mut self, out: &mut impl Outlet) {
-        let words = self.hangover.answer();
+        let words = self.words.pop_front().expect("it was decided");
         let (waiting, frame) = self.holdback.oldest();
-        for ((span, word), customer_active) in units(frame.span()).into_iter().zip(words).zip(waiting.customer_active) {
-            let cleared = match word {
-                _ if waiting.doubtful => Err(Dropped::Doubt),
-                Word::NotSpeech => Err(Dropped::NotSpeech),
-                Word::Bleed => Err(Dropped::Bleed),
-                Word::Keep(heard) => self.gate.agent(frame.part(span), heard),
-            };
-            let agent = match cleared {
-                Ok(cleared) => {
-                    out.write(cleared);
-                    self.tally.agent.written += span.samples();
-                    Ok(())
+        self.released = frame.span().until;
+        for ((unit, mut word), customer_active) in
+            units(frame.span()).into_iter().zip(words).zip(waiting.customer_active)
+        {
+            let mut rest = unit;
+            loop {
+                // A unit of which some is missing is decided in parts, each with its part of the proof.
+                let (span, missing) = self.gaps.first_part(rest);
+                let (first, others) = word.split_at(span.until);
+                word = others;
+                let cleared = match first {
+                    _ if missing.is_some() => Err(missing.map_or(Dropped::Lost, Missing::reason)),
+                    _ if waiting.doubtful => Err(Dropped::Doubt),
+                    Word::NotSpeech => Err(Dropped::NotSpeech),
+                    Word::Bleed => Err(Dropped::Bleed),
+                    Word::Keep(heard) => self.gate.agent(frame.part(span), heard),
+                };
+                let agent = cleared.map(|cleared| out.write(cleared));
+                match agent {
+                    Ok(()) => self.tally.agent.written += span.samples(),
+                    Err(reason) => self.tally.agent.leave_out(reason, span.samples()),
                 }
-                Err(reason) => {
-                    self.tally.agent.leave_out(reason, span.samples());
-                    Err(reason)
+                out.trace(Trace { span, agent, customer_active });
+                rest.from = span.until;
+                if rest.is_empty() {
+                    break;
                 }
-            };
-            out.trace(Trace { span, agent, customer_active });
+            }
         }
+        self.gaps.forget(self.released);
         self.holdback.pop();
-    }
-
-    fn note_events(&mut self) {
-        if self.rejected > 0 {
-            self.findings.push(Finding::EventsRejected { count: self.rejected });
-        }
-        if self.beyond_end > 0 {
-            self.findings.push(Finding::EventsBeyondEnd { count: self.beyond_end });
-        }
     }
 }
 

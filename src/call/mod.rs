@@ -12,16 +12,23 @@
 //! }
 //! let closing = call.close(&mut outlet);
 //! ```
+//!
+//! A live call takes its events as they arrive, between two frames ([`Call::take_now`]), and is told beforehand which
+//! stretches of what comes are silence in the place of sound that is missing ([`Call::missing`]).
 
 pub mod closing;
+pub mod gaps;
 pub mod holdback;
 pub mod opening;
+pub mod runs;
 pub mod tally;
 
 mod machine;
 
 pub use closing::{CallResult, Closing};
-pub use machine::{Call, HOLDBACK_FRAMES};
+pub use gaps::Missing;
+pub(crate) use machine::place_now;
+pub use machine::{Call, Doors, HOLDBACK_FRAMES, REACH_MS_MAX, Took};
 pub use opening::Opening;
 pub use tally::{Account, Tally};
 
@@ -37,8 +44,8 @@ pub trait Outlet {
     /// Stores cleared sound. Per track the calls come in the order of the time line, without overlap.
     fn write(&mut self, sound: Cleared<'_>);
 
-    /// Wipes a stretch of the customer's track that a withdrawal erases. Never called for sound that was known
-    /// beforehand to be withdrawn: that is not written at all.
+    /// Wipes a stretch of the customer's track that a withdrawal erases or a mask leaves out. Never called for sound that
+    /// was known beforehand to be withdrawn or masked: that is not written at all.
     fn erase_customer(&mut self, span: Span);
 
     /// Is told what became of each unit of at most 10 ms, for pictures; sound is not among it.

@@ -24,4 +24,7 @@ pub struct Opening {
     pub lead_in_ms: u32,
     /// Tail kept after speech, ms.
     pub tail_ms: u32,
+    /// How far a mask shall reach back beyond what the agent's side waits anyway, ms (ONE-09): the agent's sound waits
+    /// that much longer in memory before it is written. At most [`REACH_MS_MAX`](super::REACH_MS_MAX).
+    pub reach_ms: u32,
 }

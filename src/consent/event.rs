@@ -12,6 +12,8 @@ use crate::audio::MediaTime;
 pub const EVENTS_PER_CALL_MAX: usize = 10_000;
 /// Longest text of one field of an event, bytes.
 pub const FIELD_BYTES_MAX: usize = 256;
+/// Most seconds that one mask may reach back.
+pub const MASK_SECONDS_MAX: u32 = 3_600;
 
 /// Something that was said or done about the recording of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +65,20 @@ pub enum Event {
     Retrieved,
     /// The call ended: every grant of it expires (CON-16).
     HungUp,
+    /// The last seconds of both sides are not to be kept: something was said that nobody needs (ONE-09).
+    Masked {
+        /// How many, 1 to [`MASK_SECONDS_MAX`].
+        seconds: u32,
+    },
+    /// A private stretch begins: nothing of either side is recorded (SEL-06). Only its own end ends it.
+    Private,
+    /// The private stretch is over.
+    PrivateEnded,
+    /// The agent's recording window is over: nothing of either side is recorded (SEL-01). Made by the clock, never read
+    /// from a feed.
+    WindowClosed,
+    /// A recording window of the agent's has begun. Made by the clock, never read from a feed.
+    WindowOpened,
     /// A standing token ran out in mid-call. Made by the clock, never read from a feed.
     Expired {
         /// Whose grant ends.
@@ -236,6 +252,16 @@ impl Stamped {
         Stamped { at, nanos, wall, event }
     }
 
+    /// Something that counts from a sample of a live call: the time is made of the place, and leads back to it.
+    pub fn placed(at: MediaTime, wall: Option<String>, event: Event, rate_hz: u32) -> Stamped {
+        let product = u128::from(at.0) * 1_000_000_000;
+        let nanos = match event.rank() {
+            Rank::Opens => product / u128::from(rate_hz),
+            Rank::Informs | Rank::Shuts => product.div_ceil(u128::from(rate_hz)),
+        };
+        Stamped { at, nanos: nanos as u64, wall, event }
+    }
+
     /// The order in which events of a call count: by time, and at a tie what shuts comes last and so wins.
     pub fn order(&self) -> (u64, Rank) {
         (self.nanos, self.event.rank())
@@ -258,13 +284,21 @@ impl Event {
     pub fn rank(&self) -> Rank {
         match self {
             Event::Told { .. } | Event::Unusable { .. } => Rank::Informs,
-            Event::Granted(_) | Event::Left { .. } | Event::Resumed | Event::Retrieved => Rank::Opens,
+            Event::Granted(_)
+            | Event::Left { .. }
+            | Event::Resumed
+            | Event::Retrieved
+            | Event::PrivateEnded
+            | Event::WindowOpened => Rank::Opens,
             Event::Refused { .. }
             | Event::Withdrawn { .. }
             | Event::Joined { .. }
             | Event::Paused
             | Event::Held
             | Event::HungUp
+            | Event::Masked { .. }
+            | Event::Private
+            | Event::WindowClosed
             | Event::Expired { .. } => Rank::Shuts,
         }
     }

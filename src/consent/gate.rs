@@ -11,8 +11,12 @@
 use serde::Serialize;
 
 mod decide;
+mod stops;
 
 pub use decide::{Effect, Erased, Outcome};
+pub use stops::Stop;
+
+use stops::Stops;
 
 use super::Terms;
 use super::dropped::Dropped;
@@ -115,12 +119,24 @@ pub struct Gate {
     kept_count: u32,
     /// Stretches that a later withdrawal would erase; known beforehand for recordings (see `rehearsal`).
     foreclosed: Vec<Span>,
-    pauses: Vec<Span>,
-    paused_since: Option<MediaTime>,
+    masks: Vec<Mask>,
+    /// Samples per second, to place masks by.
+    rate_hz: Option<u32>,
+    stops: Stops,
     held: bool,
     over: bool,
     quarantined: bool,
+    /// The latest place that anything was stamped with: nothing opens before it.
     now: MediaTime,
+    /// Why the customer's side was shut before the stretch that is open: the reason up to its first sample.
+    shut_before: Option<Dropped>,
+}
+
+/// What a mask leaves out.
+#[derive(Clone, Copy, Debug)]
+struct Mask {
+    agent: Span,
+    customer: Span,
 }
 
 impl Gate {
@@ -129,8 +145,14 @@ impl Gate {
         Gate { terms, foreclosed, ..Gate::default() }
     }
 
-    /// May this frame of the agent's be stored? Asked after the holdback, so pauses are looked up at the time the
-    /// frame was spoken. A frame that touches a pause is dropped whole (PAY-01).
+    /// The same door of a call at this rate. Without it a mask cannot be placed, and leaves out all that lies before it.
+    pub fn at_rate(self, rate_hz: u32) -> Gate {
+        Gate { rate_hz: Some(rate_hz), ..self }
+    }
+
+    /// May this frame of the agent's be stored? Asked after the holdback, so pauses, private stretches, recording
+    /// windows and masks are looked up at the time the frame was spoken. A frame that touches one of them is dropped
+    /// whole (PAY-01, SEL-06, SEL-01, ONE-09).
     pub fn agent<'g>(&'g self, frame: Frame<'g, Agent>, heard: Heard) -> Result<Cleared<'g>, Dropped> {
         if self.quarantined {
             return Err(Dropped::Quarantined);
@@ -139,10 +161,11 @@ impl Gate {
         if !heard.covers(span) {
             return Err(Dropped::Doubt);
         }
-        let paused_now = self.paused_since.is_some_and(|since| since < span.until);
-        let paused_then = || self.pauses.iter().rev().take_while(|p| p.until > span.from).any(|p| p.overlaps(span));
-        if paused_now || paused_then() {
-            return Err(Dropped::Paused);
+        if let Some(stop) = self.stops.touching(span) {
+            return Err(stop.reason());
+        }
+        if self.masks.iter().any(|mask| mask.agent.overlaps(span)) {
+            return Err(Dropped::Masked);
         }
         Ok(Cleared {
             track: Track::Agent,
@@ -152,15 +175,16 @@ impl Gate {
         })
     }
 
-    /// May this frame of the customer's be stored? The frame must not straddle an event: the call cuts it there.
+    /// May this frame of the customer's be stored? The frame must not straddle an event, nor an [edge](Gate::edge): the
+    /// call cuts it there.
     pub fn customer<'g>(&'g self, frame: Frame<'g, Customer>) -> Result<Cleared<'g>, Dropped> {
-        let kept = self.open().ok_or_else(|| self.why_shut())?;
         let span = frame.span();
-        if span.from < kept.from {
-            return Err(Dropped::NoDecision);
-        }
+        let kept = self.kept_at(span)?;
         if self.foreclosed.iter().any(|foreclosed| foreclosed.overlaps(span)) {
             return Err(Dropped::WithdrawnLater);
+        }
+        if self.masks.iter().any(|mask| mask.customer.overlaps(span)) {
+            return Err(Dropped::Masked);
         }
         Ok(Cleared {
             track: Track::Customer,
@@ -170,10 +194,19 @@ impl Gate {
         })
     }
 
+    /// The first place inside of `span` where the answer for the customer may change without an event: where a stretch
+    /// that was opened ahead begins, or a mask that is known beforehand begins or ends.
+    pub fn edge(&self, span: Span) -> Option<MediaTime> {
+        let inside = |place: &MediaTime| span.from < *place && *place < span.until;
+        let ahead = self.kept.iter().rev().take_while(|kept| kept.from > span.from).map(|kept| kept.from);
+        let masks = self.masks.iter().flat_map(|mask| [mask.customer.from, mask.customer.until]);
+        ahead.chain(masks).filter(inside).min()
+    }
+
     /// Shuts both sides for good (ONE-06): which channel is whose is in doubt.
     pub fn quarantine(&mut self) {
         self.quarantined = true;
-        self.refresh();
+        self.refresh(self.now);
     }
 
     /// Whether both sides are shut for good.
@@ -191,14 +224,52 @@ impl Gate {
         self.kept_count
     }
 
-    /// Whether the agent's side is paused now.
+    /// Whether recording is paused now.
     pub fn is_paused(&self) -> bool {
-        self.paused_since.is_some()
+        self.stands(Stop::Paused)
     }
 
-    /// The kept stretch that is open now.
-    fn open(&self) -> Option<&Kept> {
+    /// Whether this stop of both sides stands now.
+    pub fn stands(&self, stop: Stop) -> bool {
+        self.stops.stands(stop)
+    }
+
+    /// The remote parties on the line.
+    pub fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// The kept stretch that is open now. It may begin ahead.
+    pub fn open(&self) -> Option<&Kept> {
         self.kept.last().filter(|kept| kept.until.is_none())
+    }
+
+    /// The latest place that anything was stamped with: nothing opens before it.
+    pub fn latest(&self) -> MediaTime {
+        self.now
+    }
+
+    /// Why the sample of the customer's at `place` would not be stored; `None` if it would. For sound still to come.
+    pub fn why_not(&self, place: MediaTime) -> Option<Dropped> {
+        let frame: Frame<'_, Customer> = Frame::new(place, &[0]);
+        self.customer(frame).err()
+    }
+
+    /// The kept stretch that holds `span`. One that was opened ahead may follow on another without a gap (a second
+    /// grant in place of the first): until it begins, the one before it counts.
+    fn kept_at(&self, span: Span) -> Result<&Kept, Dropped> {
+        let mut kept = self.open().ok_or_else(|| self.why_shut())?;
+        let mut earlier = self.kept.iter().rev().skip(1);
+        while span.from < kept.from {
+            kept = earlier
+                .next()
+                .filter(|before| before.until == Some(kept.from))
+                .ok_or(self.shut_before.unwrap_or(Dropped::NoDecision))?;
+        }
+        match kept.until.is_none_or(|until| span.until <= until) {
+            true => Ok(kept),
+            false => Err(Dropped::NoDecision),
+        }
     }
 
     fn why_shut(&self) -> Dropped {
@@ -208,8 +279,8 @@ impl Gate {
         if self.over {
             return Dropped::CallOver;
         }
-        if self.is_paused() {
-            return Dropped::Paused;
+        if let Some(stop) = self.stops.standing() {
+            return stop.reason();
         }
         let has = |standing| self.roster.iter().any(|remote| remote.standing == standing);
         if has(Standing::Refused) {

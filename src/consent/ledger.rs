@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::OnWithdrawal;
 use super::event::{Event, Refusal, Stamped};
-use super::gate::{Effect, Outcome};
+use super::gate::{Effect, Gate, Outcome};
+use crate::audio::{MediaTime, Span};
 
 /// One line of the ledger.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,6 +58,12 @@ pub struct Recorded {
     /// known beforehand these were never written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub erased: Vec<[u64; 2]>,
+    /// The stretch that it masked, `[from, until)` in samples (ONE-09).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked: Option<[u64; 2]>,
+    /// The stretch that it masked of the customer's side, where that is more: the agent's side reached back less far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub masked_customer: Option<[u64; 2]>,
 }
 
 impl Recorded {
@@ -75,8 +82,29 @@ impl Recorded {
             grant: effect.grant,
             overrode: effect.overrode,
             on_withdrawal: effect.on_withdrawal,
-            erased: effect.erased.iter().map(|erased| [erased.span.from.0, erased.span.until.0]).collect(),
+            erased: effect.erased.iter().map(|erased| edges(erased.span)).collect(),
+            masked: effect.masked.map(edges),
+            masked_customer: effect.masked_customer.filter(|span| effect.masked != Some(*span)).map(edges),
         }
+    }
+}
+
+fn edges(span: Span) -> [u64; 2] {
+    [span.from.0, span.until.0]
+}
+
+impl Entry {
+    /// The event as it was taken.
+    pub fn stamped(&self) -> Stamped {
+        let nanos = (self.at * 1e9).round() as u64; // saturates; what is no number becomes 0
+        Stamped { at: MediaTime(self.sample), nanos, wall: self.wall.clone(), event: self.event.clone() }
+    }
+
+    /// Takes the event once more, at another door: what it does there is what is written down, or the entry is not
+    /// true. How far back a mask reached is believed; that lay in the writer's hands, not in the events.
+    pub fn replay(&self, gate: &mut Gate) -> Effect {
+        let reach = self.effect.masked.map_or(0, |[from, _]| from);
+        gate.apply_reaching(&self.stamped(), MediaTime(reach))
     }
 }
 

@@ -16,7 +16,7 @@ pub mod roster;
 
 pub use dropped::Dropped;
 pub use event::{Act, Basis, Decision, Event, Notice, Refusal, Stamped, TokenState};
-pub use gate::{Authority, Cleared, Effect, Erased, Gate, Kept, Outcome, Track};
+pub use gate::{Authority, Cleared, Effect, Erased, Gate, Kept, Outcome, Stop, Track};
 pub use ledger::{Entry, Ledger};
 pub use rehearsal::rehearse;
 pub use roster::{PartyId, Roster, Standing};

@@ -4,10 +4,17 @@
 use super::Terms;
 use super::event::Stamped;
 use super::gate::Gate;
-use crate::audio::Span;
+use crate::audio::{MediaTime, Span};
 
 /// The stretches of the customer's side that `events` (in their order) end up erasing.
 pub fn rehearse(terms: &Terms, events: &[Stamped]) -> Vec<Span> {
     let mut gate = Gate::new(terms.clone(), Vec::new());
-    events.iter().flat_map(|event| gate.apply(event).erased).map(|erased| erased.span).collect()
+    let mut place = MediaTime::ZERO;
+    let mut erased = Vec::new();
+    for event in events {
+        // As in the call, an event counts no earlier than the one before it.
+        place = place.max(event.at);
+        erased.extend(gate.apply(&Stamped { at: place, ..event.clone() }).erased);
+    }
+    erased.into_iter().map(|erased| erased.span).collect()
 }

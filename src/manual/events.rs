@@ -23,6 +23,8 @@
 //! | `refused`, `withdrawn` | `party` optional; `withdrawn` also `purpose` or `purposes` |
 //! | `joined`, `left` | `party` |
 //! | `paused`, `resumed`, `held`, `retrieved`, `hung_up` | none |
+//! | `masked` | `seconds`, a whole number from 1 to 3600: both sides are left out from that many seconds before `at` up to `at` |
+//! | `private`, `private_ended` | none; a private stretch stops both sides like a pause, and each ends only by its own word |
 //!
 //! | act | fields |
 //! |---|---|

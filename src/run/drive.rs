@@ -79,6 +79,7 @@ impl Drive<'_> {
             findings: self.findings,
             lead_in_ms: self.lead_in_ms,
             tail_ms: self.tail_ms,
+            reach_ms: 0,
         });
         for event in events {
             call.event(event);

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use crate::audio::MediaTime;
 use crate::bleed::{Heard, Verdict};
 
 /// Frames that the hangover looks ahead: the longest lead-in (150 ms) in whole frames.
@@ -22,6 +23,20 @@ pub enum Word {
     NotSpeech,
     /// Speech, but the guard does not hold it for the agent's.
     Bleed,
+}
+
+impl Word {
+    /// The same of what lies before `place`, and of the rest.
+    pub fn split_at(self, place: MediaTime) -> (Word, Word) {
+        match self {
+            Word::Keep(heard) => {
+                let (first, rest) = heard.split_at(place);
+                (Word::Keep(first), Word::Keep(rest))
+            }
+            Word::NotSpeech => (Word::NotSpeech, Word::NotSpeech),
+            Word::Bleed => (Word::Bleed, Word::Bleed),
+        }
+    }
 }
 
 /// The hangover of one call. Fed a frame at a time, it answers [`LOOK_FRAMES`] frames later.
@@ -92,7 +107,7 @@ impl Hangover {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::{Levels, MediaTime, Span};
+    use crate::audio::{Levels, Span};
     use crate::bleed::{Ear, Reference};
 
     /// Verdicts on a frame whose units are the agent's own or not, as told; a proof can only come from an ear.

@@ -27,6 +27,9 @@ fn findings() -> Vec<Finding> {
         Finding::EventsRejected { count: 1 },
         Finding::EventsBeyondEnd { count: 1 },
         Finding::PairLengthsDiffer { agent: 1, customer: 2 },
+        Finding::FramesLost { frames: 160, seconds: 0.02 },
+        Finding::SenderSilent { frames: 160, seconds: 0.02 },
+        Finding::Interrupted { seconds: 1.0, why: "the process died".into() },
     ]
 }
 

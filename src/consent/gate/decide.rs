@@ -1,9 +1,9 @@
 //! What events do to the door: the only way to open it, and every way to shut it.
 
-use super::{Gate, Grant, Kept};
-use crate::audio::Span;
+use super::{Gate, Grant, Kept, Mask, Stop};
+use crate::audio::{MediaTime, Span};
 use crate::consent::OnWithdrawal;
-use crate::consent::event::{Act, Decision, Event, Notice, Refusal, Stamped, TokenState};
+use crate::consent::event::{Act, Decision, Event, Notice, Rank, Refusal, Stamped, TokenState};
 use crate::consent::roster::{PartyId, Remote, Standing};
 
 /// What an event did.
@@ -13,7 +13,7 @@ pub struct Effect {
     pub outcome: Outcome,
     /// The customer's door after it.
     pub customer_open: bool,
-    /// Recording as a whole after it: false while paused or quarantined.
+    /// Recording as a whole after it: false while paused, private, outside the recording windows, or quarantined.
     pub recording: bool,
     /// Stretches of the customer's track that it erases.
     pub erased: Vec<Erased>,
@@ -23,6 +23,11 @@ pub struct Effect {
     pub grant: Option<u32>,
     /// It overrode a refusal (CON-09).
     pub overrode: bool,
+    /// The stretch that it masks of both sides.
+    pub masked: Option<Span>,
+    /// The stretch that it masks of the customer's side: all that was asked for. It begins before `masked` where the
+    /// agent's side had been let go before the mask came.
+    pub masked_customer: Option<Span>,
 }
 
 /// A stretch of the customer's track that a withdrawal erases.
@@ -47,10 +52,18 @@ pub enum Outcome {
 
 /// What events do.
 impl Gate {
-    /// Takes an event. It counts from its own place or, if that lies behind, from the last event's: consent is never
-    /// backdated.
+    /// Takes an event. What opens counts from its own place or, if anything was stamped later than that, from there:
+    /// consent is never backdated. What shuts counts from its own place, also where an opening before it was stamped
+    /// further ahead: refusal is never delayed, and what was opened ahead of it never opens.
     pub fn apply(&mut self, stamped: &Stamped) -> Effect {
+        self.apply_reaching(stamped, MediaTime::ZERO)
+    }
+
+    /// The same where a mask reaches the agent's side no further back than `reach`: what lies before it was let go.
+    pub fn apply_reaching(&mut self, stamped: &Stamped, reach: MediaTime) -> Effect {
         self.now = self.now.max(stamped.at);
+        let place = if stamped.event.rank() == Rank::Opens { self.now } else { stamped.at };
+        let shut_before = if self.open().is_some() { self.shut_before } else { Some(self.why_shut()) };
         let mut effect = Effect {
             outcome: Outcome::Accepted,
             customer_open: false,
@@ -59,24 +72,41 @@ impl Gate {
             on_withdrawal: None,
             grant: None,
             overrode: false,
+            masked: None,
+            masked_customer: None,
         };
-        effect.outcome = self.take(&stamped.event, &mut effect);
-        self.refresh();
+        effect.outcome = match stamped.event {
+            Event::Masked { seconds } => self.mask(seconds, place, reach, &mut effect),
+            _ => self.take(&stamped.event, place, &mut effect),
+        };
+        self.shut_before = shut_before;
+        self.refresh(place);
         effect.customer_open = self.open().is_some();
-        effect.recording = !self.quarantined && !self.is_paused();
+        effect.recording = !self.quarantined && self.stops.standing().is_none();
         effect
     }
 
-    fn take(&mut self, event: &Event, effect: &mut Effect) -> Outcome {
+    /// Makes known a mask that lies ahead, as those of a recording do: what it leaves out is never written at all. An
+    /// event of the same sample may put the mask off to the sample's end, so it is foreseen up to there.
+    pub fn foresee(&mut self, stamped: &Stamped) {
+        if let Event::Masked { seconds } = stamped.event {
+            let from = self.reach_of(seconds, stamped.at).from;
+            let until = self.rate_hz.map_or(stamped.at, |rate_hz| MediaTime::at_or_after(stamped.nanos, rate_hz));
+            let span = Span::new(from, until.max(stamped.at));
+            self.masks.push(Mask { agent: span, customer: span });
+        }
+    }
+
+    fn take(&mut self, event: &Event, place: MediaTime, effect: &mut Effect) -> Outcome {
         match event {
             Event::Told { party, notice } => self.told(party.as_ref(), notice),
             Event::Granted(decision) => match self.grant(decision, effect) {
                 Ok(()) => Outcome::Accepted,
                 Err(refusal) => Outcome::Rejected(refusal),
             },
-            Event::Refused { party } => self.end_consent(party, Standing::Refused, effect),
-            Event::Withdrawn { party, purposes } if !purposes.is_empty() => self.narrow(party, purposes, effect),
-            Event::Withdrawn { party, .. } => self.end_consent(party, Standing::Withdrawn, effect),
+            Event::Refused { party } => self.end_consent(party, Standing::Refused, place, effect),
+            Event::Withdrawn { party, purposes } if !purposes.is_empty() => self.narrow(party, purposes, place, effect),
+            Event::Withdrawn { party, .. } => self.end_consent(party, Standing::Withdrawn, place, effect),
             Event::Expired { party, token } => self.expire(party, token),
             Event::Joined { party } => {
                 self.roster.join(party.clone());
@@ -84,13 +114,35 @@ impl Gate {
             }
             Event::Left { party } if self.roster.leave(party) => Outcome::Accepted,
             Event::Left { .. } => Outcome::Rejected(Refusal::UnknownParty),
-            Event::Paused => self.pause(),
-            Event::Resumed => self.resume(),
+            Event::Paused => changed(self.stops.begin(Stop::Paused, place)),
+            Event::Resumed if self.stops.end(Stop::Paused, place) => Outcome::Accepted,
+            Event::Resumed => changed(std::mem::replace(&mut self.held, false)),
+            Event::Private => changed(self.stops.begin(Stop::Private, place)),
+            Event::PrivateEnded => changed(self.stops.end(Stop::Private, place)),
+            Event::WindowClosed => changed(self.stops.begin(Stop::OutsideWindow, place)),
+            Event::WindowOpened => changed(self.stops.end(Stop::OutsideWindow, place)),
             Event::Held => changed(!std::mem::replace(&mut self.held, true)),
             Event::Retrieved => changed(std::mem::replace(&mut self.held, false)),
             Event::HungUp => changed(!std::mem::replace(&mut self.over, true)),
             Event::Unusable { refusal, .. } => Outcome::Rejected(*refusal),
+            Event::Masked { .. } => Outcome::Unchanged, // has a way of its own: it needs to know how far it reaches
         }
+    }
+
+    /// Leaves out what lies up to `seconds` before `place`; of the agent's side, what does not lie before `reach`.
+    fn mask(&mut self, seconds: u32, place: MediaTime, reach: MediaTime, effect: &mut Effect) -> Outcome {
+        let customer = self.reach_of(seconds, place);
+        let agent = Span::new(customer.from.max(reach).min(place), place);
+        self.masks.push(Mask { agent, customer });
+        effect.masked = Some(agent);
+        effect.masked_customer = Some(customer);
+        changed(!customer.is_empty())
+    }
+
+    /// The stretch of `seconds` before `place`.
+    fn reach_of(&self, seconds: u32, place: MediaTime) -> Span {
+        let samples = self.rate_hz.map_or(u64::MAX, |rate_hz| u64::from(seconds) * u64::from(rate_hz));
+        Span::new(MediaTime(place.0.saturating_sub(samples)), place)
     }
 
     fn told(&mut self, party: Option<&PartyId>, notice: &Notice) -> Outcome {
@@ -150,7 +202,7 @@ impl Gate {
     /// A no. If a grant stood (or ran out) it is taken back, and what was kept under any grant of that party is erased
     /// unless the terms keep it (WDR-02). A no of somebody who was never heard of is everybody's: whose it was cannot
     /// be told, so nobody's side is kept.
-    fn end_consent(&mut self, party: &PartyId, standing: Standing, effect: &mut Effect) -> Outcome {
+    fn end_consent(&mut self, party: &PartyId, standing: Standing, place: MediaTime, effect: &mut Effect) -> Outcome {
         let granted_before = self.grants.iter().any(|grant| grant.party == *party);
         let known = granted_before || self.roster.find(party).is_some();
         let mut outcome = Outcome::Unchanged;
@@ -165,14 +217,14 @@ impl Gate {
         let ends_grants = if known { granted_before } else { !self.grants.is_empty() };
         effect.on_withdrawal = ends_grants.then_some(self.terms.on_withdrawal);
         if self.terms.on_withdrawal == OnWithdrawal::Erase {
-            effect.erased = self.erase_where(ends);
+            effect.erased = self.erase_where(place, ends);
         }
         if effect.erased.is_empty() { outcome } else { Outcome::Accepted }
     }
 
     /// A withdrawal of some purposes: what was kept for these alone is erased, the rest stays for the others. If the
     /// party never granted any of them, what is meant cannot be told, and it is a withdrawal of everything.
-    fn narrow(&mut self, party: &PartyId, gone: &[String], effect: &mut Effect) -> Outcome {
+    fn narrow(&mut self, party: &PartyId, gone: &[String], place: MediaTime, effect: &mut Effect) -> Outcome {
         let is_gone = |purpose: &String| gone.iter().any(|gone| gone.trim().eq_ignore_ascii_case(purpose.trim()));
         let theirs = |grant: &&mut Grant| grant.party == *party;
         let mut ever = false;
@@ -185,7 +237,7 @@ impl Gate {
             grant.withdrawn.extend(withdrawn);
         }
         if !ever {
-            return self.end_consent(party, Standing::Withdrawn, effect);
+            return self.end_consent(party, Standing::Withdrawn, place, effect);
         }
         effect.on_withdrawal = Some(self.terms.on_withdrawal);
         if let Some(remote) = self.roster.find(party)
@@ -195,11 +247,12 @@ impl Gate {
             remote.standing = Standing::Withdrawn;
         }
         // The stretch in progress ends here and goes on, narrower, as another one.
-        self.close_open();
+        self.close_open(place);
         if self.terms.on_withdrawal == OnWithdrawal::Erase {
             let theirs =
                 |kept: &Kept, grants: &[Grant]| kept.grants.iter().any(|grant| grants[*grant as usize].party == *party);
-            effect.erased = self.erase_where(|kept, grants| theirs(kept, grants) && kept.purposes.iter().all(is_gone));
+            effect.erased =
+                self.erase_where(place, |kept, grants| theirs(kept, grants) && kept.purposes.iter().all(is_gone));
             for kept in &mut self.kept {
                 if theirs(kept, &self.grants) {
                     kept.purposes.retain(|purpose| !is_gone(purpose));
@@ -224,43 +277,26 @@ impl Gate {
         }
     }
 
-    fn pause(&mut self) -> Outcome {
-        if self.is_paused() {
-            return Outcome::Unchanged;
-        }
-        self.paused_since = Some(self.now);
-        Outcome::Accepted
-    }
-
-    fn resume(&mut self) -> Outcome {
-        match self.paused_since.take() {
-            Some(since) => {
-                self.pauses.push(Span::new(since, self.now));
-                Outcome::Accepted
-            }
-            None => changed(std::mem::replace(&mut self.held, false)),
-        }
-    }
-
-    /// Takes the kept stretches that `condemned` names off the record and returns where they lay.
-    fn erase_where(&mut self, condemned: impl Fn(&Kept, &[Grant]) -> bool) -> Vec<Erased> {
-        let now = self.now;
+    /// Takes the kept stretches that `condemned` names off the record and returns where they lay, up to `place`: what
+    /// was to come behind it does not come.
+    fn erase_where(&mut self, place: MediaTime, condemned: impl Fn(&Kept, &[Grant]) -> bool) -> Vec<Erased> {
         let mut erased = Vec::new();
         let grants = &self.grants;
         self.kept.retain(|kept| {
             if !condemned(kept, grants) {
                 return true;
             }
-            erased.push(Erased { kept: kept.number, span: Span::new(kept.from, kept.until.unwrap_or(now)) });
+            let until = kept.until.map_or(place, |until| until.min(place));
+            erased.push(Erased { kept: kept.number, span: Span::new(kept.from, until) });
             false
         });
         erased.retain(|erased: &Erased| !erased.span.is_empty());
         erased
     }
 
-    /// Brings the kept stretch in progress into line with what now stands.
-    pub(super) fn refresh(&mut self) {
-        let shut = self.quarantined || self.over || self.held || self.is_paused();
+    /// Brings the kept stretch in progress into line with what stands from `place` on.
+    pub(super) fn refresh(&mut self, place: MediaTime) {
+        let shut = self.quarantined || self.over || self.held || self.stops.standing().is_some();
         let grants = if shut { None } else { self.roster.unanimous() };
         let purposes = grants.as_deref().map(|grants| self.common_purposes(grants)).unwrap_or_default();
         let unchanged = match (&grants, self.open()) {
@@ -271,7 +307,7 @@ impl Gate {
         if unchanged {
             return;
         }
-        self.close_open();
+        self.close_open(place);
         if let Some(grants) = grants.filter(|_| !purposes.is_empty()) {
             let number = self.kept_count;
             self.kept_count += 1;
@@ -279,13 +315,11 @@ impl Gate {
         }
     }
 
-    fn close_open(&mut self) {
-        let now = self.now;
-        if let Some(kept) = self.kept.last_mut().filter(|kept| kept.until.is_none()) {
-            kept.until = Some(now);
-            if kept.from == now {
-                self.kept.pop();
-            }
+    /// Ends what is kept at `place`. What was to begin behind it, or to go on there, does not.
+    fn close_open(&mut self, place: MediaTime) {
+        while self.kept.pop_if(|kept| kept.from >= place).is_some() {}
+        if let Some(kept) = self.kept.last_mut().filter(|kept| kept.until.is_none_or(|until| until > place)) {
+            kept.until = Some(place);
         }
     }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::clock::{At, Start, parse_at, parse_wall};
 use super::shutting::shuts;
-use crate::consent::event::FIELD_BYTES_MAX;
+use crate::consent::event::{FIELD_BYTES_MAX, MASK_SECONDS_MAX};
 use crate::consent::{Act, Basis, Decision, Event, Notice, PartyId, Refusal, TokenState};
 use crate::split::AgentChannel;
 
@@ -22,7 +22,7 @@ use crate::split::AgentChannel;
 pub const SCHEMA: &str = include_str!("../events.schema.json");
 
 /// Every key that a line may have; [`SCHEMA`] names the same.
-pub const KEYS: [&str; 21] = [
+pub const KEYS: [&str; 22] = [
     "call",
     "at",
     "event",
@@ -44,11 +44,26 @@ pub const KEYS: [&str; 21] = [
     "start",
     "agent_channel",
     "sensitive",
+    "seconds",
 ];
 
 /// Every kind of event that a line may have, besides `opened`.
-pub const KINDS: [&str; 11] =
-    ["told", "granted", "refused", "withdrawn", "joined", "left", "paused", "resumed", "held", "retrieved", "hung_up"];
+pub const KINDS: [&str; 14] = [
+    "told",
+    "granted",
+    "refused",
+    "withdrawn",
+    "joined",
+    "left",
+    "paused",
+    "resumed",
+    "held",
+    "retrieved",
+    "hung_up",
+    "masked",
+    "private",
+    "private_ended",
+];
 
 /// Why a line cannot be used at all. Says what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,6 +192,9 @@ impl Fields {
             "paused" => Event::Paused,
             "held" => Event::Held,
             "hung_up" => Event::HungUp,
+            "masked" => Event::Masked { seconds: self.seconds()? },
+            "private" => Event::Private,
+            "private_ended" => Event::PrivateEnded,
             _ if shuts(kind) => {
                 let what = format!(
                     "`{}` looks like an event that shuts, but is none of {}; use one of these (in a table, by --map event:CELL=KIND)",
@@ -193,6 +211,20 @@ impl Fields {
     fn must<T>(&self, kind: &str, key: &'static str, value: Result<T, BadField>) -> Result<T, Fault> {
         value.map_err(|BadField| {
             Fault::of(key, format!("the `{key}` of a `{kind}` event is missing or unusable; give a text of at most {FIELD_BYTES_MAX} bytes"))
+        })
+    }
+
+    /// Of a mask: a whole number, which a table gives as a text.
+    fn seconds(&self) -> Result<u32, Fault> {
+        let seconds = match self.0.get("seconds") {
+            Some(Value::Number(number)) => number.as_u64(),
+            Some(Value::String(text)) => text.parse().ok(),
+            _ => None,
+        };
+        let seconds = seconds.and_then(|seconds| u32::try_from(seconds).ok());
+        seconds.filter(|seconds| (1..=MASK_SECONDS_MAX).contains(seconds)).ok_or_else(|| {
+            let what = format!("the `seconds` of a `masked` event are missing or unusable; give a whole number from 1 to {MASK_SECONDS_MAX}");
+            Fault::of("seconds", what)
         })
     }
 

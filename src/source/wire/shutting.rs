@@ -2,7 +2,7 @@
 //! passed over as unknown.
 
 /// How words begin that mean something shuts, in feeds that do not use ours.
-const BEGINNINGS: [&str; 23] = [
+const BEGINNINGS: [&str; 25] = [
     "refus",
     "withdr",
     "revok",
@@ -26,6 +26,8 @@ const BEGINNINGS: [&str; 23] = [
     "stop",
     "eras",
     "delet",
+    "mask",
+    "privat",
 ];
 
 /// Of these, those that are telling enough to count anywhere in a word (`customerrefused`). The others stand in harmless
@@ -49,7 +51,7 @@ const ANYWHERE: [&str; 15] = [
 ];
 
 /// Words that a misspelling is held against.
-const WHOLE: [&str; 24] = [
+const WHOLE: [&str; 26] = [
     "refused",
     "refuse",
     "refusal",
@@ -74,11 +76,13 @@ const WHOLE: [&str; 24] = [
     "optedout",
     "transferred",
     "transfer",
+    "masked",
+    "private",
 ];
 
 /// Words that shut nothing and look like some that do (`resumed`, `refused`). What is nearer to one of these is taken for
 /// it; in doubt it shuts.
-const HARMLESS: [&str; 13] = [
+const HARMLESS: [&str; 16] = [
     "told",
     "granted",
     "resumed",
@@ -92,6 +96,9 @@ const HARMLESS: [&str; 13] = [
     "implied",
     "unknown",
     "selected",
+    "asked",
+    "talked",
+    "marked",
 ];
 
 /// Most slips of the pen in a word of five letters and more. Shorter words have one: with two, they are any word.
@@ -193,6 +200,10 @@ mod tests {
             "call_ended",
             "resused",
             "customerwithdrew",
+            "maskd",
+            "maksed",
+            "privte",
+            "privat_call",
         ] {
             assert!(shuts(word), "{word}");
         }
@@ -228,6 +239,9 @@ mod tests {
             "7",
             "call_answered",
             "silence",
+            "asked",
+            "talked",
+            "marked",
             "ß",
         ] {
             assert!(!shuts(word), "{word}");

@@ -51,6 +51,13 @@ pub struct Standing<'a> {
     pub findings: &'a [call::Finding],
 }
 
+impl Standing<'_> {
+    /// How a call stands now, between two frames.
+    pub fn of(call: &call::Call) -> Standing<'_> {
+        Standing { position: call.position(), tally: call.tally(), leak: call.leak(), findings: call.findings() }
+    }
+}
+
 impl LiveRecorder {
     /// Begins the files of a call under the name that was claimed; `opening.about.call` must be that name. The opening
     /// is durable when this returns.
@@ -94,8 +101,9 @@ impl LiveRecorder {
         self.tracks.error().or(self.journal.error())
     }
 
-    /// Takes note of an event that is about to be applied by the writer at `position`, which has let the agent's side go
-    /// up to `released`. Tell every event, also those that the clock makes, before the call is told.
+    /// Takes note of an event that is about to be applied by the writer at `position` (`call.position()`), which has let
+    /// the agent's side go up to `released` (`call.maskable().from`). Tell every event, also those that the clock makes,
+    /// as it is handed to [`call::Call::take_now`], and before it is.
     pub fn event(&mut self, position: MediaTime, released: MediaTime, stamped: &Stamped) {
         self.journal.write(&Line::Event(Applied::new(position, released, stamped)));
     }

@@ -73,6 +73,8 @@ fn reasons(closing: &Closing) -> Vec<(u64, Dropped)> {
 struct Line {
     roster: Roster,
     paused: bool,
+    private: bool,
+    outside: bool,
     held: bool,
     over: bool,
 }
@@ -94,7 +96,11 @@ impl Line {
             Event::Resumed | Event::Retrieved => self.held = false,
             Event::Held => self.held = true,
             Event::HungUp => self.over = true,
-            Event::Told { .. } | Event::Withdrawn { .. } | Event::Unusable { .. } => {}
+            Event::Private => self.private = true,
+            Event::PrivateEnded => self.private = false,
+            Event::WindowClosed => self.outside = true,
+            Event::WindowOpened => self.outside = false,
+            Event::Told { .. } | Event::Withdrawn { .. } | Event::Masked { .. } | Event::Unusable { .. } => {}
         }
     }
 
@@ -113,6 +119,10 @@ impl Line {
             Dropped::CallOver
         } else if self.paused {
             Dropped::Paused
+        } else if self.private {
+            Dropped::Private
+        } else if self.outside {
+            Dropped::OutsideWindow
         } else if has(Standing::Refused) {
             Dropped::Refused
         } else if has(Standing::Withdrawn) {

@@ -205,6 +205,11 @@ fn words(event: &Event) -> String {
         Event::Held => "on hold".into(),
         Event::Retrieved => "off hold".into(),
         Event::HungUp => "hung up".into(),
+        Event::Masked { seconds } => format!("masked the last {seconds} s"),
+        Event::Private => "private".into(),
+        Event::PrivateEnded => "private no more".into(),
+        Event::WindowClosed => "recording window closed".into(),
+        Event::WindowOpened => "recording window opened".into(),
         Event::Expired { party, .. } => format!("consent ran out{}", of(party)),
         Event::Unusable { said, .. } => format!("“{said}”"),
     }

@@ -59,6 +59,7 @@ pub fn run(data: &[u8]) {
         findings: script.findings.clone(),
         lead_in_ms: script.lead_in_ms,
         tail_ms: script.tail_ms,
+        reach_ms: 0,
     });
     let mut waiting = script.events.iter().peekable();
     let mut from = 0;
