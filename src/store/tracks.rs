@@ -234,7 +234,12 @@ impl Tracks {
         if self.customer.is_none() && self.error.is_none() {
             let begun = self.site.begin(Kind::Customer);
             match begun.and_then(|aside| WavWriter::begin(aside, self.plan.rate_hz, self.plan.samples_max)) {
-                Ok(sound) => self.customer = Some(CustomerTrack { sound, written: Vec::new() }),
+                Ok(mut sound) => {
+                    if self.site.live.is_some() {
+                        sound.checkpoint(0); // it opens as it lies from its first moment on
+                    }
+                    self.customer = Some(CustomerTrack { sound, written: Vec::new() });
+                }
                 Err(error) => self.error = Some(error),
             }
         }

@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::journal::{self, Checkpoint, FORMAT, Line, Opening};
+use super::journal::{self, Applied, Checkpoint, FORMAT, Line, Opening};
 use super::recorder::Losses;
-use crate::call::{CallResult, Closing, Finding, MediaTime, Span, Tally};
-use crate::consent::{Dropped, Gate, Ledger, Outcome, Stamped};
+use crate::call::{CallResult, Closing, Finding, MediaTime, Span, Tally, place_now};
+use crate::consent::{Dropped, Gate, Ledger, Outcome};
 use crate::store::StoreError;
 use crate::store::manifest::{self, Leak};
 use crate::store::tracks::{push_merged, without};
@@ -57,7 +57,7 @@ impl Replayed {
             agent: Vec::new(),
             customer: Vec::new(),
             erased_since: 0,
-            gate: Gate::new(opening.about.policy.terms(), Vec::new()),
+            gate: Gate::new(opening.about.policy.terms(), Vec::new()).at_rate(opening.plan.rate_hz),
             ledger: Ledger::new(&opening.about.call),
             rejected: 0,
             losses: Losses::default(),
@@ -68,7 +68,7 @@ impl Replayed {
 
     fn take(&mut self, line: Line) {
         match line {
-            Line::Event(applied) => self.apply(&applied.stamped()),
+            Line::Event(applied) => self.apply(&applied),
             Line::Gap(gap) => self.losses.add(&gap),
             Line::Quarantined { .. } => self.gate.quarantine(),
             Line::Digest(digest) => self.digest = Some(digest.blake3),
@@ -77,15 +77,18 @@ impl Replayed {
         }
     }
 
-    fn apply(&mut self, stamped: &Stamped) {
-        let effect = self.gate.apply(stamped);
+    /// Does what [`crate::call::Call::take_now`] did.
+    fn apply(&mut self, applied: &Applied) {
+        let rate_hz = self.opening.plan.rate_hz;
+        let stamped = place_now(&self.gate, applied.stamped(rate_hz), MediaTime(applied.position), rate_hz);
+        let effect = self.gate.apply_reaching(&stamped, MediaTime(applied.released));
         let before = samples(&self.customer);
-        for erased in &effect.erased {
-            self.customer = self.customer.iter().flat_map(|written| without(*written, erased.span)).collect();
+        for hole in effect.erased.iter().map(|erased| erased.span).chain(effect.masked_customer) {
+            self.customer = self.customer.iter().flat_map(|written| without(*written, hole)).collect();
         }
         self.erased_since += before - samples(&self.customer);
         self.rejected += u64::from(matches!(effect.outcome, Outcome::Rejected(_)));
-        self.ledger.record(stamped, &effect);
+        self.ledger.record(&stamped, &effect);
     }
 
     fn pass(&mut self, checkpoint: Checkpoint) {
@@ -142,12 +145,10 @@ impl Replayed {
         }
     }
 
-    fn found(&self, why: &str, _tally: &Tally) -> Vec<Finding> {
-        let seconds = self.position as f64 / f64::from(self.opening.plan.rate_hz.max(1));
+    fn found(&self, why: &str, tally: &Tally) -> Vec<Finding> {
+        let seconds = MediaTime(self.position).seconds(self.opening.plan.rate_hz);
         let mut findings = vec![Finding::Interrupted { seconds, why: why.into() }];
-        if self.rejected > 0 {
-            findings.push(Finding::EventsRejected { count: self.rejected });
-        }
+        findings.extend(Closing::notes(tally, self.opening.plan.rate_hz, self.rejected, 0));
         findings
     }
 
