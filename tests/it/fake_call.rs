@@ -23,7 +23,10 @@ pub fn desk() -> Arc<Desk> {
     desk.open_by(Box::new(move |wanted| {
         let desk = weak.upgrade().ok_or(DeskError::Failed("the desk is gone".into()))?;
         if wanted.number.as_deref() == Some("+46700000000") {
-            return Err(DeskError::Refused { code: "never_record", why: "the number is on the never-record list".into() });
+            return Err(DeskError::Refused {
+                code: "never_record",
+                why: "the number is on the never-record list".into(),
+            });
         }
         if wanted.call.as_deref() == Some("disk-full") {
             return Err(DeskError::Failed("the disk is full".into()));

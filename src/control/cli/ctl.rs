@@ -185,7 +185,9 @@ fn run(args: &Args, api: &Api) -> Result<(), Failed> {
             tell(args, &api.post("/v1/calls", &body.into())?, |state| format!("opened: {}", state_line(state)));
         }
         What::Close => {
-            tell(args, &api.post(&api.path(args, "/close")?, &json!({}))?, |ended| format!("ended: {}", ended_line(ended)));
+            tell(args, &api.post(&api.path(args, "/close")?, &json!({}))?, |ended| {
+                format!("ended: {}", ended_line(ended))
+            });
         }
         What::Watch => return api.watch(),
         what => {

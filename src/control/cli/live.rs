@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use super::flags::{Knobs, Reading, Writing};
 use crate::config::{ConfigError, Names, Raw, Settings, Sided, read_key, read_token_list, resolve};
 use crate::control::exit::Exit;
-use crate::run::live::start::{LiveOrders, NewCall, start};
+use crate::run::live::start::{LiveOrders, NewCall, StartError, start};
 use crate::run::live::{Desk, recover};
 use crate::run::naming::Namer;
 use crate::source::wire::asked::parse_line_asked;
@@ -32,6 +32,9 @@ pub struct LiveFlags {
     /// Also NAME.inputs.jsonl: everything that determined the outputs but the sound, for `oneside replay`
     #[arg(long)]
     list: bool,
+    /// Whose call it is: recording windows and acknowledgement are looked up by it ([staff] of the configuration)
+    #[arg(long, value_name = "ID")]
+    agent: Option<String>,
     /// Say how the call ended as JSON on standard error
     #[arg(long)]
     json: bool,
@@ -41,6 +44,11 @@ pub struct LiveFlags {
 }
 
 impl LiveFlags {
+    /// Whose call it is.
+    pub fn agent(&self) -> Option<&str> {
+        self.agent.as_deref()
+    }
+
     fn put(&self, raw: &mut Raw) {
         raw.reach_s = self.reach_s;
         raw.ring_ms = self.ring_ms;
@@ -121,7 +129,10 @@ pub fn begin(
     }
     if let Some(call) = call {
         started.call = call.name.clone();
-        let (handle, thread) = start(&orders, &desk, call).map_err(|error| (Exit::Disk, error.to_string()))?;
+        let (handle, thread) = start(&orders, &desk, call).map_err(|error| match error {
+            StartError::Excluded(_) => (Exit::Refused, error.to_string()),
+            _ => (Exit::Disk, error.to_string()),
+        })?;
         let state = handle.state.lock().map(|state| state.stored_as.clone()).unwrap_or_default();
         if state != started.call && orders.namer.is_none() {
             warn_line!("oneside: a call `{}` stands already; this one is kept as `{state}`", started.call);

@@ -3,6 +3,7 @@
 #[macro_use]
 mod say;
 
+pub mod acknowledge;
 pub mod batch;
 pub mod check;
 #[cfg(feature = "http")]
@@ -64,6 +65,8 @@ enum Command {
     /// Steer the calls of a recorder that is running: what was said, a pause, an end.
     #[cfg(feature = "http")]
     Ctl(Box<ctl::Args>),
+    /// Put an agent's acknowledgement of purpose, retention, access and rules on file.
+    Acknowledge(acknowledge::Args),
     /// List the known exports and what each preset assumes.
     Presets,
     /// Print the JSON Schema of a line of an events file.
@@ -88,6 +91,7 @@ pub fn main() -> Exit {
         Command::Evaluate(args) => evaluate::main(&args),
         #[cfg(feature = "http")]
         Command::Ctl(args) => ctl::main(&args),
+        Command::Acknowledge(args) => acknowledge::main(&args),
         Command::Presets => presets::main(),
         Command::Schema => {
             say!("{}", crate::source::wire::events::SCHEMA);

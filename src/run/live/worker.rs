@@ -176,7 +176,7 @@ impl Worker {
     fn ring_alarms(&mut self) {
         let now = Instant::now();
         while let Some(index) = self.alarms.iter().position(|alarm| alarm.at <= now) {
-            let alarm = self.alarms.swap_remove(index);
+            let alarm = self.alarms.remove(index);
             let arrived = Arrived { ring_end: self.intake.position().end(), at: now };
             self.apply(alarm.event, Some(jiff::Timestamp::now().to_string()), arrived);
         }
