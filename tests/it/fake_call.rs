@@ -23,7 +23,10 @@ pub fn desk() -> Arc<Desk> {
     desk.open_by(Box::new(move |wanted| {
         let desk = weak.upgrade().ok_or(DeskError::Failed("the desk is gone".into()))?;
         if wanted.number.as_deref() == Some("+46700000000") {
-            return Err(DeskError::Refused { code: "never_record", why: "the number is on the never-record list".into() });
+            return Err(DeskError::Refused {
+                code: "never_record",
+                why: "the number is on the never-record list".into(),
+            });
         }
         if wanted.call.as_deref() == Some("disk-full") {
             return Err(DeskError::Failed("the disk is full".into()));
@@ -196,4 +199,14 @@ impl Worker {
 }
 
 /// What neither consent nor a pause is.
-fn others(_event: &Event, _state: &mut State) {}
+fn others(event: &Event, state: &mut State) {
+    match event {
+        Event::Private => state.recording = Recording::Private,
+        Event::PrivateEnded => state.recording = Recording::Recording,
+        Event::Masked { seconds } => {
+            let units = state.talk.len().saturating_sub(*seconds as usize * 10);
+            state.talk.truncate(units);
+        }
+        _ => {}
+    }
+}

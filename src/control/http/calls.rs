@@ -74,13 +74,14 @@ pub async fn ask(
     let bytes = body(request).await?;
     // Who asks of no call is told so, whatever the body says.
     shared.desk.state(&call)?;
-    let asked =
-        parse_asked(kind, &bytes).map_err(|fault| Problem::bad_body(fault.key, fault.what))?;
+    let asked = parse_asked(kind, &bytes).map_err(|fault| Problem::bad_body(fault.key, fault.what))?;
     let now = Timestamp::now();
     let AskedFor { event, expires } = settled(asked, now, &shared);
     let expiry = match (&event, expires) {
         (Event::Granted(decision), Some(at)) => match &decision.act {
-            Act::Token { token, .. } => Some((at, Event::Expired { party: decision.party.clone(), token: token.clone() })),
+            Act::Token { token, .. } => {
+                Some((at, Event::Expired { party: decision.party.clone(), token: token.clone() }))
+            }
             _ => None,
         },
         _ => None,
@@ -159,8 +160,9 @@ async fn body(request: Request<Body>) -> Asked<Bytes> {
 }
 
 fn object(bytes: &[u8]) -> Asked<Map<String, Value>> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| Problem::bad_body(None, format!("the body is no JSON object (`{{}}` if there is nothing to say): {error}")))
+    serde_json::from_slice(bytes).map_err(|error| {
+        Problem::bad_body(None, format!("the body is no JSON object (`{{}}` if there is nothing to say): {error}"))
+    })
 }
 
 fn wanted(bytes: &[u8]) -> Asked<OpenCall> {

@@ -124,7 +124,9 @@ fn authorized(token: &blake3::Hash, headers: &HeaderMap) -> Result<(), Problem> 
     let given = given.and_then(|text| text.split_once(' '));
     match given {
         // Equality of digests is decided in constant time (blake3's documentation).
-        Some((scheme, given)) if scheme.eq_ignore_ascii_case("bearer") && blake3::hash(given.trim().as_bytes()) == *token => {
+        Some((scheme, given))
+            if scheme.eq_ignore_ascii_case("bearer") && blake3::hash(given.trim().as_bytes()) == *token =>
+        {
             Ok(())
         }
         _ => Err(Problem::new(
@@ -156,11 +158,24 @@ mod tests {
     #[test]
     fn only_our_own_names_are_known() {
         let near = guard(true);
-        for host in ["127.0.0.1:8741", "127.0.0.1", "localhost:1", "LOCALHOST", "[::1]:8741", "[::1]", "desk.example:8741"]
+        for host in
+            ["127.0.0.1:8741", "127.0.0.1", "localhost:1", "LOCALHOST", "[::1]:8741", "[::1]", "desk.example:8741"]
         {
             assert!(near.knows(host), "{host}");
         }
-        for host in ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "10.0.0.5:8741", "", ":", "[::1", "[::1]x", "127.0.0.1:x", "localhost:99999", "2130706433"] {
+        for host in [
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example",
+            "10.0.0.5:8741",
+            "",
+            ":",
+            "[::1",
+            "[::1]x",
+            "127.0.0.1:x",
+            "localhost:99999",
+            "2130706433",
+        ] {
             assert!(!near.knows(host), "{host}");
         }
         assert!(guard(false).knows("10.0.0.5:8741") && !guard(false).knows("evil.example"));
@@ -177,7 +192,9 @@ mod tests {
         let host = ("host", "127.0.0.1:8741");
         assert!(asks(&Method::POST, "/v1/calls", &[host]));
         assert!(asks(&Method::POST, "/v1/calls", &[host, ("origin", "http://127.0.0.1:8741")]));
-        for origin in ["http://evil.example", "null", "https://127.0.0.1:8741", "http://127.0.0.1:8742", "http://localhost:8741"] {
+        for origin in
+            ["http://evil.example", "null", "https://127.0.0.1:8741", "http://127.0.0.1:8742", "http://localhost:8741"]
+        {
             assert!(!asks(&Method::POST, "/v1/calls", &[host, ("origin", origin)]), "{origin}");
             assert!(!asks(&Method::GET, "/v1/calls", &[host, ("origin", origin)]), "{origin}");
         }
@@ -185,7 +202,10 @@ mod tests {
             let list = [host, ("sec-fetch-site", site), ("sec-fetch-dest", "document")];
             assert!(!asks(&Method::POST, "/v1/calls", &list) && !asks(&Method::GET, "/v1/calls", &list), "{site}");
             assert!(asks(&Method::GET, "/", &list) && !asks(&Method::POST, "/", &list), "{site}");
-            assert!(!asks(&Method::GET, "/", &[host, ("sec-fetch-site", site), ("sec-fetch-dest", "iframe")]), "{site}");
+            assert!(
+                !asks(&Method::GET, "/", &[host, ("sec-fetch-site", site), ("sec-fetch-dest", "iframe")]),
+                "{site}"
+            );
         }
         assert!(!asks(&Method::GET, "/", &[]), "a request that names no host");
         assert!(!asks(&Method::GET, "http://evil.example/", &[host]), "a target that names another host");

@@ -74,7 +74,9 @@ fn refused(refusal: &str) -> (&'static str, &'static str) {
         ),
         "call_over" => ("the call is over", "nothing can be granted any more"),
         "unknown_party" => ("there is no such party on the line", "report `joined` first, or correct the name"),
-        "unknown_act" => ("this is no act by which one says yes (CON-02)", "use dtmf, spoken_yes, button, api or token"),
+        "unknown_act" => {
+            ("this is no act by which one says yes (CON-02)", "use dtmf, spoken_yes, button, api or token")
+        }
         _ => ("the event counts for nothing; the ledger says why", "see `answer.refusal`"),
     }
 }

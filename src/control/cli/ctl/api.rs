@@ -77,7 +77,8 @@ impl Api {
             return Ok(format!("/v1/calls/{}{below}", escaped(call)));
         }
         let calls = self.get("/v1/calls")?;
-        let names: Vec<&str> = calls.as_array().into_iter().flatten().filter_map(|state| state["call"].as_str()).collect();
+        let names: Vec<&str> =
+            calls.as_array().into_iter().flatten().filter_map(|state| state["call"].as_str()).collect();
         match names[..] {
             [call] => Ok(format!("/v1/calls/{}{below}", escaped(call))),
             [] => Err(usage("no call is in hand; `oneside ctl open` opens one where that is possible")),
