@@ -109,6 +109,9 @@ fn unusable_key(fields: &Fields, kind: &str) -> &'static str {
         ("masked", _) => &["seconds"],
         _ => &[],
     };
+    if kind == "granted" && !lacks("basis_ref") && lacks("basis") {
+        return "basis";
+    }
     let missing = needed.iter().find(|key| lacks(key)).copied();
     let unusable = || fields.0.keys().copied().find(|key| *key != "purposes" && fields.word(key).is_err());
     // A digit is a word and yet may be none of the twelve keys.
@@ -143,6 +146,7 @@ mod tests {
             fault("granted", r#"{"act":"token","token":"t","purpose":"qa","expires":"soon"}"#).key,
             Some("expires")
         );
+        assert_eq!(fault("granted", r#"{"act":"api","purpose":"qa","basis_ref":"x"}"#).key, Some("basis"));
         assert_eq!(fault("withdrawn", r#"{"purpose":{}}"#).key, Some("purpose"));
         assert_eq!(fault("joined", "{}").key, Some("party"));
         assert!(fault("paused", "[]").what.contains("object"));
