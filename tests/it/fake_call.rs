@@ -133,7 +133,7 @@ impl Worker {
         state.agent_written += if on && agent { SAMPLES } else { 0 };
         state.customer_written += if state.customer_stored { SAMPLES } else { 0 };
         self.kept += 1;
-        if self.kept % 5 == 0 {
+        if self.kept.is_multiple_of(5) {
             let unit = match (on, agent, customer) {
                 (false, ..) => 'p',
                 (true, true, true) => 'b',
