@@ -133,7 +133,7 @@ impl Worker {
         state.agent_written += if on && agent { SAMPLES } else { 0 };
         state.customer_written += if state.customer_stored { SAMPLES } else { 0 };
         self.kept += 1;
-        if self.kept % 5 == 0 {
+        if self.kept.is_multiple_of(5) {
             let unit = match (on, agent, customer) {
                 (false, ..) => 'p',
                 (true, true, true) => 'b',
@@ -180,6 +180,7 @@ impl Worker {
             None => "accepted",
         };
         let answer = Answer {
+            masked_from: None,
             call: state.call.clone(),
             outcome,
             refusal: refusal.map(str::to_owned),
@@ -199,4 +200,14 @@ impl Worker {
 }
 
 /// What neither consent nor a pause is.
-fn others(_event: &Event, _state: &mut State) {}
+fn others(event: &Event, state: &mut State) {
+    match event {
+        Event::Private => state.recording = Recording::Private,
+        Event::PrivateEnded => state.recording = Recording::Recording,
+        Event::Masked { seconds } => {
+            let units = state.talk.len().saturating_sub(*seconds as usize * 10);
+            state.talk.truncate(units);
+        }
+        _ => {}
+    }
+}

@@ -11,8 +11,12 @@ mod door_oracle;
 mod door_rules;
 mod encode;
 mod evaluate;
+#[cfg(feature = "http")]
+mod fake_call;
 mod faults;
 mod hardening;
+#[cfg(feature = "http")]
+mod http;
 mod hunt;
 mod manual;
 mod memory;

@@ -54,7 +54,7 @@ pub const ASKS: [(&str, &[&str]); 14] = [
 /// Takes the fields of an event of a known kind apart. Unlike a line of a file, one that cannot be used because of a
 /// field is a fault at once: whoever asked is there to be told.
 pub fn parse_asked(kind: &str, body: &[u8]) -> Result<AskedFor, Fault> {
-    let fields: Fields = serde_json::from_slice(body).map_err(|error| {
+    let mut fields: Fields = serde_json::from_slice(body).map_err(|error| {
         let what = error.to_string();
         let what = what.replace("one JSON object a line", "one JSON object (`{}` if it has no fields)");
         Fault { key: None, column: Some(error.column().max(1)), what }
@@ -64,6 +64,7 @@ pub fn parse_asked(kind: &str, body: &[u8]) -> Result<AskedFor, Fault> {
         let takes = if known.is_empty() { "it takes none".into() } else { format!("it takes {}", known.join(", ")) };
         return Err(Fault::of(key, format!("`{key}` is no field of `{kind}`; {takes}")));
     }
+    fields.0.values_mut().for_each(whole);
     let event = fields.event(kind)?;
     if let Event::Unusable { refusal: Refusal::BadField, .. } = event {
         let key = unusable_key(&fields, kind);
@@ -96,6 +97,20 @@ pub fn parse_line_asked(line: &[u8]) -> Result<AskedFor, Fault> {
     parse_asked(&kind, body.as_bytes())
 }
 
+/// JSON knows one kind of number: `7.0` is the whole number 7.
+fn whole(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(whole),
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|n| n.fract() == 0.0 && (0.0..18_446_744_073_709_551_616.0).contains(n));
+            if let Some(whole) = whole.filter(|_| number.is_f64()) {
+                *value = Value::from(whole as u64);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn expiry(value: &Value) -> Result<Timestamp, Fault> {
     let text = value.as_str().ok_or_else(|| Fault::of("expires", "`expires` must be a text, an RFC 3339 time"))?;
     parse_wall(text).map(|start| start.at).map_err(|what| Fault::of("expires", what))
@@ -114,6 +129,9 @@ fn unusable_key(fields: &Fields, kind: &str) -> &'static str {
         ("masked", _) => &["seconds"],
         _ => &[],
     };
+    if kind == "granted" && !lacks("basis_ref") && lacks("basis") {
+        return "basis";
+    }
     let missing = needed.iter().find(|key| lacks(key)).copied();
     let unusable = || fields.0.keys().copied().find(|key| *key != "purposes" && fields.word(key).is_err());
     // A digit is a word and yet may be none of the twelve keys.
@@ -148,6 +166,7 @@ mod tests {
             fault("granted", r#"{"act":"token","token":"t","purpose":"qa","expires":"soon"}"#).key,
             Some("expires")
         );
+        assert_eq!(fault("granted", r#"{"act":"api","purpose":"qa","basis_ref":"x"}"#).key, Some("basis"));
         assert_eq!(fault("withdrawn", r#"{"purpose":{}}"#).key, Some("purpose"));
         assert_eq!(fault("joined", "{}").key, Some("party"));
         assert!(fault("paused", "[]").what.contains("object"));
@@ -167,6 +186,8 @@ mod tests {
     #[test]
     fn an_act_that_nobody_knows_reaches_the_ledger_as_unusable() {
         let asked = parse_asked("granted", br#"{"act":"stayed_on_the_line","purpose":"qa"}"#).unwrap();
+        let asked_so = parse_asked("joined", br#"{"party":7.0}"#).unwrap();
+        assert_eq!(asked_so, parse_asked("joined", br#"{"party":"7"}"#).unwrap());
         assert!(matches!(asked.event, Event::Unusable { refusal: Refusal::UnknownAct, .. }));
     }
 }
