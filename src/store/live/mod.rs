@@ -18,6 +18,12 @@ pub mod place;
 pub mod recorder;
 pub mod recover;
 
+#[cfg(test)]
+mod call_tests;
+#[cfg(test)]
+mod full_tests;
+#[cfg(test)]
+mod place_tests;
 mod replay;
 mod salvage;
 mod seal;
@@ -25,7 +31,7 @@ mod seal;
 mod tests;
 
 pub use journal::{Gap, Opening};
-pub use place::{LivePlace, Waiting, claim, in_hand};
+pub use place::{LivePlace, RESERVE_BYTES, Waiting, all_in_hand, claim, in_hand};
 pub use recorder::{LiveRecorder, Standing};
 pub use recover::{Outcome, Recovered, recover};
 
