@@ -101,6 +101,7 @@ impl Sink for Recorder {
 }
 
 /// A small call: what is said about it, and where the agent speaks. The customer speaks all the time.
+#[derive(Clone)]
 pub struct Scene {
     pub name: String,
     pub length: u64,

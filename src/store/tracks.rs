@@ -255,11 +255,12 @@ impl Tracks {
         track.sound.wipe(span);
         track.written = track.written.iter().flat_map(|written| without(*written, span)).collect();
         if track.written.is_empty()
-            && track.sound.error().is_none()
-            && let Some(track) = self.customer.take()
-            && let Err(error) = track.sound.discard()
+            && let Some(mut track) = self.customer.take()
         {
-            self.error.get_or_insert(error);
+            let error = track.sound.take_error();
+            if let Some(error) = error.or(track.sound.discard().err()) {
+                self.error.get_or_insert(error);
+            }
         }
     }
 }

@@ -194,9 +194,10 @@ impl Journal {
         self.line.clear();
         serde_json::to_writer(&mut self.line, line).expect("a line has text keys and is written to memory");
         self.line.push(b'\n');
-        let written = self.append().or_else(|_| {
-            files::remove(&self.path.with_file_name(RESERVE))?;
-            self.append()
+        let written = self.append().or_else(|error| match line {
+            // The reserve is for the books, not for more sound.
+            Line::Checkpoint(_) => Err(error),
+            _ => files::remove(&self.path.with_file_name(RESERVE)).and_then(|_| self.append()),
         });
         if let Err(error) = written {
             self.error.get_or_insert(error);

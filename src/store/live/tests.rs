@@ -33,10 +33,10 @@ pub(super) fn opening(scene: &Scene, name: &str, list: bool) -> Opening {
 }
 
 /// A recorder that is driven by a scene, and watched.
-struct Hand<W> {
-    recorder: LiveRecorder,
-    next: u64,
-    watch: W,
+pub(super) struct Hand<W> {
+    pub(super) recorder: LiveRecorder,
+    pub(super) next: u64,
+    pub(super) watch: W,
 }
 
 impl<W: FnMut(MediaTime, &mut LiveRecorder)> Outlet for Hand<W> {
@@ -76,7 +76,7 @@ impl<W: FnMut(MediaTime, &mut LiveRecorder)> Sink for Hand<W> {
 }
 
 /// Plays a scene into a live recorder; `watch` looks on after every unit and every event that is about to count.
-fn play<W: FnMut(MediaTime, &mut LiveRecorder)>(
+pub(super) fn play<W: FnMut(MediaTime, &mut LiveRecorder)>(
     scene: &Scene,
     dir: &Path,
     list: bool,
@@ -85,17 +85,18 @@ fn play<W: FnMut(MediaTime, &mut LiveRecorder)>(
     let claimed = claim(dir, &scene.name).unwrap();
     let opening = opening(scene, claimed.name(), list);
     let mut hand = Hand { recorder: LiveRecorder::create(claimed, opening).unwrap(), next: CHECKPOINT, watch };
-    let closing = scene.drive(&mut hand);
+    // The ledger's first link is made of the name that was claimed.
+    let closing = Scene { name: hand.recorder.name().into(), ..scene.clone() }.drive(&mut hand);
     (hand.recorder, closing)
 }
 
-fn record(scene: &Scene, dir: &Path) -> Stored {
+pub(super) fn record(scene: &Scene, dir: &Path) -> Stored {
     let (recorder, closing) = play(scene, dir, true, |_, _| ());
     recorder.finish(&closing, "2026-03-01T09:30:05Z", Some("<svg/>")).unwrap()
 }
 
 /// Five seconds; a yes, a no that erases, another yes; the agent speaks now and then.
-fn scene() -> Scene {
+pub(super) fn scene() -> Scene {
     Scene {
         length: 40_000,
         live: true,
@@ -112,7 +113,7 @@ fn scene() -> Scene {
     }
 }
 
-fn sound(file: &Path) -> Option<Vec<i16>> {
+pub(super) fn sound(file: &Path) -> Option<Vec<i16>> {
     file.exists().then(|| {
         let mut reader = hound::WavReader::open(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         reader.samples::<i16>().map(Result::unwrap).collect()
@@ -120,7 +121,7 @@ fn sound(file: &Path) -> Option<Vec<i16>> {
 }
 
 /// Silence, but for these stretches as far as they reach.
-fn silence_but(length: u64, stretches: &[Span]) -> Vec<i16> {
+pub(super) fn silence_but(length: u64, stretches: &[Span]) -> Vec<i16> {
     let mut samples = vec![0; length as usize];
     for span in stretches {
         let range = span.from.0.min(length) as usize..span.until.0.min(length) as usize;
@@ -129,7 +130,7 @@ fn silence_but(length: u64, stretches: &[Span]) -> Vec<i16> {
     samples
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(super) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
@@ -138,7 +139,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Every file below a directory, with its bytes; locks are none.
-fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+pub(super) fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
@@ -152,7 +153,7 @@ fn contents(dir: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     found
 }
 
-fn assert_sound(dir: &Path) {
+pub(super) fn assert_sound(dir: &Path) {
     let report = verify(dir, &mut |_, _| ()).unwrap();
     assert!(report.is_sound(), "{:#?}", report.findings);
 }
