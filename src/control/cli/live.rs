@@ -1,6 +1,6 @@
 //! What the commands that carry live calls have in common: their flags, their beginning and their end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -9,7 +9,7 @@ use super::flags::{Knobs, Reading, Writing};
 use crate::config::{ConfigError, Names, Raw, Settings, Sided, read_key, read_token_list, resolve};
 use crate::control::exit::Exit;
 use crate::run::live::start::{LiveOrders, NewCall, StartError, start};
-use crate::run::live::{Desk, recover};
+use crate::run::live::{Desk, Ended, recover};
 use crate::run::naming::Namer;
 use crate::source::wire::asked::parse_line_asked;
 
@@ -49,6 +49,19 @@ impl LiveFlags {
         self.agent.as_deref()
     }
 
+    /// Whether calls can be steered by others than this command.
+    pub fn is_steered(&self) -> bool {
+        #[cfg(feature = "http")]
+        return self.http.is_asked_for();
+        #[cfg(not(feature = "http"))]
+        return false;
+    }
+
+    /// Whether ends are told as JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     fn put(&self, raw: &mut Raw) {
         raw.reach_s = self.reach_s;
         raw.ring_ms = self.ring_ms;
@@ -67,8 +80,24 @@ impl Knobs {
         live: &LiveFlags,
         sided: Sided,
     ) -> Result<Settings, ConfigError> {
-        let (file, environment, mut flags) = self.layers(writing, reading)?;
+        self.live_settings_with(writing, reading, live, sided, None)
+    }
+
+    /// The same, with the file of acknowledgements and the version that has to be acknowledged.
+    pub fn live_settings_with(
+        &self,
+        writing: &Writing,
+        reading: &Reading,
+        live: &LiveFlags,
+        sided: Sided,
+        acknowledged: Option<(PathBuf, String)>,
+    ) -> Result<Settings, ConfigError> {
+        let (mut file, environment, mut flags) = self.layers(writing, reading)?;
         live.put(&mut flags);
+        if let Some((path, version)) = acknowledged {
+            let staff = file.staff.get_or_insert_default();
+            (staff.acknowledged, staff.version) = (Some(path), Some(version));
+        }
         resolve(file, environment, flags, sided)
     }
 }
@@ -165,19 +194,7 @@ pub fn ended(mut started: Started, interrupted: bool) -> Exit {
     #[cfg(feature = "http")]
     drop(started.http.take());
     let Some(ended) = ended else { return Exit::Bug };
-    if started.json {
-        warn_line!("{}", serde_json::to_string(&ended).unwrap_or_default());
-    } else {
-        let customer = if ended.customer_s > 0.0 { format!("{:.1} s", ended.customer_s) } else { "none".into() };
-        warn_line!(
-            "oneside: {}: {}, {:.1} s; agent {:.1} s, customer {customer}{}",
-            ended.stored_as,
-            ended.result,
-            ended.seconds,
-            ended.agent_s,
-            ended.error.as_ref().map(|error| format!("; {error}")).unwrap_or_default()
-        );
-    }
+    tell_ended(&ended, started.json);
     match (ended.result.as_str(), &ended.error) {
         ("recorded", None) => Exit::Done,
         (_, Some(error)) if error.contains("internal error") => Exit::Bug,
@@ -185,6 +202,22 @@ pub fn ended(mut started: Started, interrupted: bool) -> Exit {
         _ if started.orders.settings.strict.value => Exit::Found,
         _ => Exit::Done,
     }
+}
+
+/// Says how a call ended.
+pub fn tell_ended(ended: &Ended, json: bool) {
+    if json {
+        return warn_line!("{}", serde_json::to_string(ended).unwrap_or_default());
+    }
+    let customer = if ended.customer_s > 0.0 { format!("{:.1} s", ended.customer_s) } else { "none".into() };
+    warn_line!(
+        "oneside: {}: {}, {:.1} s; agent {:.1} s, customer {customer}{}",
+        ended.stored_as,
+        ended.result,
+        ended.seconds,
+        ended.agent_s,
+        ended.error.as_ref().map(|error| format!("; {error}")).unwrap_or_default()
+    );
 }
 
 /// Applies one line of events to a call and describes in one line what the writer did.

@@ -19,6 +19,8 @@ pub mod live;
 pub mod pipe;
 pub mod presets;
 pub mod progress;
+#[cfg(feature = "capture")]
+pub mod record;
 pub mod replay;
 pub mod sweep;
 pub mod table;
@@ -52,6 +54,9 @@ enum Command {
     /// One call from a pipe, live: the agent kept, the customer only under a standing grant.
     #[cfg(feature = "pipe")]
     Pipe(Box<pipe::Args>),
+    /// The sidecar of a workstation: microphone and loopback, live.
+    #[cfg(feature = "capture")]
+    Record(Box<record::Args>),
     /// Make a live call again from its list of inputs, over sound that is supplied.
     Replay(replay::Args),
     /// Re-check what is stored against its manifests and ledgers.
@@ -84,6 +89,8 @@ pub fn main() -> Exit {
         Command::Check(args) => check::main(&args),
         #[cfg(feature = "pipe")]
         Command::Pipe(args) => pipe::main(&args),
+        #[cfg(feature = "capture")]
+        Command::Record(args) => record::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Verify(args) => verify::main(&args),
         Command::Erase(args) => erase::main(&args),

@@ -73,12 +73,14 @@ pub struct NewCall {
     pub private: bool,
     /// Health and the like (CON-12).
     pub sensitive: bool,
+    /// What is wrong with the source, if something is: then the state says that nothing is recorded.
+    pub trouble: Option<Arc<Mutex<Option<String>>>>,
 }
 
 impl NewCall {
     /// A call of this name.
     pub fn new(name: String, sound: Sound) -> NewCall {
-        NewCall { name, sound, agent: None, number: None, private: false, sensitive: false }
+        NewCall { name, sound, agent: None, number: None, private: false, sensitive: false, trouble: None }
     }
 }
 
@@ -130,7 +132,7 @@ pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result
     let call = Call::open(opening(settings, &about.call, new.sensitive, rate_hz, delivery));
     let (mode, picture, revoked) = (settings.vad_mode.value, settings.report.value, orders.revoked.clone());
     let alarms = alarms(settings.live.staff.windows.as_ref(), &new);
-    let (called, intake) = (new.name.clone(), new.sound.intake);
+    let (called, intake, trouble) = (new.name.clone(), new.sound.intake, new.trouble);
     // The detector's state must be made on the thread that uses it.
     let worker = move || Worker {
         call,
@@ -146,6 +148,7 @@ pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result
         name: called,
         opened: MediaTime::ZERO,
         alarms,
+        trouble,
         tokens: Tokens::new(revoked),
         meter: Meter::default(),
     };
