@@ -6,6 +6,7 @@ mod common;
 mod compile_fail;
 mod crashes;
 mod desk;
+mod door_live;
 mod door_oracle;
 mod door_rules;
 mod encode;
