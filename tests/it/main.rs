@@ -14,6 +14,7 @@ mod evaluate;
 mod faults;
 mod hardening;
 mod hunt;
+mod in_hand;
 mod manual;
 mod memory;
 mod resume;
