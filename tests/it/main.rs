@@ -18,6 +18,7 @@ mod hardening;
 #[cfg(feature = "http")]
 mod http;
 mod hunt;
+mod in_hand;
 mod manual;
 mod memory;
 mod resume;

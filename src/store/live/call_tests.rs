@@ -23,11 +23,11 @@ struct Snapshot {
 
 /// Two people who speak at their own pace: noise that rises and falls, zero nowhere.
 fn agent_at(place: u64) -> i16 {
-    noise(place, 1)[0] / (3 + (place / 800 * 7 % 11) as i16 * 4) | 1
+    (noise(place, 1)[0] / (3 + (place / 800 * 7 % 11) as i16 * 4)) | 1
 }
 
 fn customer_at(place: u64) -> i16 {
-    noise(place + 7_777_777, 1)[0] / (3 + (place / 560 * 5 % 13) as i16 * 4) | 1
+    (noise(place + 7_777_777, 1)[0] / (3 + (place / 560 * 5 % 13) as i16 * 4)) | 1
 }
 
 fn call(name: &str, reach_ms: u32) -> Call {
@@ -44,7 +44,7 @@ fn call(name: &str, reach_ms: u32) -> Call {
     })
 }
 
-/// Eight seconds of a call with these events, at frames; what opens counts 50 ms ahead. Killed after every fifth frame,
+/// Eight seconds of a call with these events, at frames; what opens counts 50 ms ahead. Killed after every ninth frame,
 /// and before and after every event.
 fn played(scratch: &Scratch, events: &[(u64, Event)], reach_ms: u32) -> Vec<Snapshot> {
     let live = scratch.path().join("live");
@@ -76,7 +76,7 @@ fn played(scratch: &Scratch, events: &[(u64, Event)], reach_ms: u32) -> Vec<Snap
         if frame % 25 == 24 {
             recorder.checkpoint(&Standing::of(&call));
         }
-        if frame % 5 == 0 {
+        if frame % 9 == 0 {
             killed(call.position(), call.ledger(), "frame");
         }
     }

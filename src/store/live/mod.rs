@@ -23,6 +23,8 @@ pub mod recover;
 #[cfg(test)]
 mod call_tests;
 #[cfg(test)]
+mod death_tests;
+#[cfg(test)]
 mod full_tests;
 #[cfg(test)]
 mod place_tests;
