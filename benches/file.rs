@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use oneside::config::{Raw, resolve};
+use oneside::config::{Raw, Sided, resolve};
 use oneside::run::{Batch, Job, JobError, Orders, Watch, run};
 use oneside::source::{Wanted, gather};
 
@@ -87,7 +87,7 @@ impl Bench {
 
     fn batch(&self, out: PathBuf) -> Batch {
         let flags = Raw { agent_channel: Some("left".into()), speech: Some(true), jobs: Some(1), ..Raw::default() };
-        let settings = resolve(Raw::default(), Raw::default(), flags, false).expect("the settings are good");
+        let settings = resolve(Raw::default(), Raw::default(), flags, Sided::ByKnobs).expect("the settings are good");
         let arguments = [self.dir.join("calls")];
         let wanted = Wanted { arguments: &arguments, raw: false, pair: None, offset_s: 0.0 };
         let gathered = gather(&wanted, &mut std::io::empty()).expect("the calls are found");

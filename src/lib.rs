@@ -21,9 +21,11 @@
 //! | [`bleed`] | whose voice is in the agent's microphone: the guard and its proof |
 //! | [`voice`] | is it speech: the detector bank, lead-in and tail |
 //! | [`consent`] | the only door: events, roster, gate, ledger |
+//! | [`policy`] | what may be recorded of whom, and when; it can only shut |
 //! | [`call`] | one call as a pure state machine |
 //! | [`store`] | where cleared sound goes |
 //! | [`source`] | where calls come from |
+//! | [`relay`] | the call, handed on as it came; reaches no store |
 //! | [`archive`] | verify, erase, sweep, hold, dispose |
 //! | [`evaluate`] | judging by numbers |
 //! | [`config`] | what is in force, and where each value comes from |
@@ -42,6 +44,8 @@ pub mod consent;
 pub mod control;
 pub mod evaluate;
 pub mod manual;
+pub mod policy;
+pub mod relay;
 pub mod ring;
 pub mod run;
 pub mod source;

@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use oneside::audio::{FRAMES_PER_SECOND, MediaTime, Span, Stereo};
 use oneside::bleed::Reference;
-use oneside::call::{Call, Opening, Outlet};
+use oneside::call::{Call, Missing, Opening, Outlet};
 use oneside::consent::{Act, Cleared, Decision, Event, Notice, PartyId, Stamped, Terms, Track};
 use oneside::voice::{Bank, Mode, Speech};
 
@@ -83,7 +83,7 @@ fn voice(seed: u32, rate_hz: u32, seconds: u32) -> Vec<i16> {
         .collect()
 }
 
-fn opening(rate_hz: u32) -> Opening {
+fn opening(rate_hz: u32, reach_ms: u32) -> Opening {
     Opening {
         name: "hot".into(),
         rate_hz,
@@ -93,13 +93,13 @@ fn opening(rate_hz: u32) -> Opening {
         findings: Vec::new(),
         lead_in_ms: 150,
         tail_ms: 250,
-        reach_ms: 0,
+        reach_ms,
     }
 }
 
-fn frames_allocate_nothing(rate_hz: u32) {
+fn frames_allocate_nothing(rate_hz: u32, reach_ms: u32) {
     let (agent, customer) = (voice(1, rate_hz, 20), voice(3, rate_hz, 20));
-    let mut call = Call::open(opening(rate_hz));
+    let mut call = Call::open(opening(rate_hz, reach_ms));
     let notice = Notice { notice: "std".into(), version: "1".into(), language: None };
     call.event(Stamped::new(0, None, Event::Told { party: None, notice }, rate_hz));
     let yes = Decision {
@@ -114,6 +114,11 @@ fn frames_allocate_nothing(rate_hz: u32) {
     let frame = (u64::from(rate_hz) / FRAMES_PER_SECOND) as usize;
     let mut calls = 0;
     for (number, (agent, customer)) in agent.chunks_exact(frame).zip(customer.chunks_exact(frame)).enumerate() {
+        // A gap in every tenth frame; announcing one is no part of a frame.
+        if number % 10 == 5 {
+            let from = (number * frame + frame / 3) as u64;
+            call.missing(Span::new(MediaTime(from), MediaTime(from + frame as u64 / 2)), Missing::Lost);
+        }
         let before = CALLS.get();
         let sound = Stereo::new(MediaTime((number * frame) as u64), agent, customer);
         let heard = call.listen(&sound);
@@ -131,12 +136,17 @@ fn frames_allocate_nothing(rate_hz: u32) {
 
 #[test]
 fn a_frame_allocates_and_frees_nothing() {
-    frames_allocate_nothing(8_000);
+    frames_allocate_nothing(8_000, 0);
+}
+
+#[test]
+fn a_frame_of_a_call_with_a_mask_of_long_reach_allocates_and_frees_nothing() {
+    frames_allocate_nothing(8_000, 5_000);
 }
 
 #[test]
 fn a_frame_that_is_converted_for_the_detector_allocates_and_frees_nothing() {
-    frames_allocate_nothing(48_000);
+    frames_allocate_nothing(48_000, 0);
 }
 
 #[test]

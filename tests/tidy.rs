@@ -9,16 +9,18 @@ use std::path::{Path, PathBuf};
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("audio", &[]),
     ("ring", &[]),
+    ("relay", &[]),
     ("split", &["audio"]),
     ("bleed", &["audio"]),
     ("voice", &["audio", "bleed"]),
     ("consent", &["audio", "bleed"]),
+    ("policy", &[]),
     ("call", &["audio", "split", "bleed", "voice", "consent"]),
     ("store", &["consent", "call"]),
-    ("source", &["audio", "ring", "split", "consent", "call"]),
+    ("source", &["audio", "relay", "ring", "split", "consent", "call"]),
     ("archive", &["consent", "call", "store"]),
     ("evaluate", &["audio"]),
-    ("config", &["audio", "split", "voice", "consent", "source"]),
+    ("config", &["audio", "split", "voice", "consent", "policy", "source"]),
     (
         "run",
         &[

@@ -69,7 +69,7 @@ fn check_listing(manifest: &Manifest, notes: &mut Notes<'_>) {
         let expected = match output.kind {
             Kind::Agent | Kind::Customer => Some(manifest.length_samples),
             Kind::Speech => Some(manifest.tally.agent.written),
-            Kind::Timeline | Kind::Picture => None,
+            Kind::Timeline | Kind::Picture | Kind::Inputs => None,
         };
         if output.length_samples != expected {
             notes.error_at("listing", place, "its length is not that of the call, or of what was written by the tally");

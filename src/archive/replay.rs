@@ -6,7 +6,7 @@ use super::report::Notes;
 use crate::call::{CallResult, MediaTime};
 use crate::consent::event::EVENTS_PER_CALL_MAX;
 use crate::consent::ledger::{Recorded, check_chain};
-use crate::consent::{Entry, Gate, Stamped, Terms};
+use crate::consent::{Entry, Gate, Stamped};
 use crate::store::manifest::{Kept, Manifest, Scope};
 
 /// Checks chain, effects, and the kept stretches of a manifest.
@@ -55,13 +55,7 @@ fn check_times(manifest: &Manifest, events: &[Stamped], notes: &mut Notes<'_>) {
 
 /// The door after all events, and the entries whose effect is another than written down.
 fn replay(manifest: &Manifest, quarantine_before: Option<usize>) -> (Gate, Vec<usize>) {
-    let policy = &manifest.policy;
-    let terms = Terms {
-        on_withdrawal: policy.on_withdrawal.into(),
-        purposes: policy.purposes.clone(),
-        sensitive: policy.sensitive,
-    };
-    let mut gate = Gate::new(terms, Vec::new()).at_rate(manifest.rate_hz);
+    let mut gate = Gate::new(manifest.policy.terms(), Vec::new()).at_rate(manifest.rate_hz);
     let mut wrong = Vec::new();
     for (index, entry) in manifest.ledger.iter().enumerate() {
         if quarantine_before == Some(index) {

@@ -270,7 +270,7 @@ impl Check<'_> {
         for kind in self.found.outputs.clone() {
             let path = self.place.output(kind);
             match kind {
-                Kind::Picture => self.notes(&path).warning("orphan", "no manifest lists it"),
+                Kind::Picture | Kind::Inputs => self.notes(&path).warning("orphan", "no manifest lists it"),
                 _ => self.notes(&path).error("orphan", "no manifest lists it: nobody can say whether it may be kept"),
             }
         }

@@ -3,6 +3,7 @@
 //! One sample type (`i16`), one clock (samples since the call opened), frames of 20 ms. Nothing here does I/O,
 //! reads a clock or starts a thread.
 
+pub mod align;
 pub mod frame;
 pub mod level;
 pub mod rate;

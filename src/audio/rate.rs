@@ -4,7 +4,9 @@
 //! once, before anything else looks at it.
 
 use audioadapter_buffers::direct::SequentialSlice;
-use rubato::{Async, FixedAsync, Resampler, SincInterpolationParameters, SincInterpolationType, WindowFunction};
+use rubato::{
+    Adjustable, Async, FixedAsync, Resampler, SincInterpolationParameters, SincInterpolationType, WindowFunction,
+};
 use zeroize::Zeroize;
 
 /// Converts one channel from one rate to another in output blocks of a fixed length.
@@ -14,24 +16,51 @@ pub struct Converter {
     converted: Vec<f32>,
     from_hz: u32,
     to_hz: u32,
+    taps: usize,
 }
+
+/// Furthest that a [bendable](Converter::bendable) converter leaves its ratio, as a part of it.
+pub const BEND_MAX: f64 = 0.01;
 
 impl Converter {
     /// A converter from `from_hz` to `to_hz` whose [`pull`](Converter::pull) gives `block` samples at a time.
     /// `taps` is the length of the interpolation filter in samples of the lower rate: 64 for a detector, 128 for ears.
     pub fn new(from_hz: u32, to_hz: u32, block: usize, taps: usize) -> Converter {
+        Converter::with_reach(from_hz, to_hz, block, taps, 1.0)
+    }
+
+    /// The same, and its ratio can be bent while it runs: see [`bend`](Converter::bend).
+    pub fn bendable(from_hz: u32, to_hz: u32, block: usize, taps: usize) -> Converter {
+        Converter::with_reach(from_hz, to_hz, block, taps, 1.0 + BEND_MAX)
+    }
+
+    fn with_reach(from_hz: u32, to_hz: u32, block: usize, taps: usize, reach: f64) -> Converter {
+        let taps = (taps * (from_hz.div_ceil(to_hz) as usize).max(1)).next_multiple_of(8);
         let parameters = SincInterpolationParameters {
-            sinc_len: taps * (from_hz.div_ceil(to_hz) as usize).max(1),
+            sinc_len: taps,
             f_cutoff: None,
             interpolation: SincInterpolationType::Linear,
             oversampling_factor: 128,
             window: WindowFunction::BlackmanHarris2,
         };
         let ratio = f64::from(to_hz) / f64::from(from_hz);
-        let resampler = Async::new_sinc(ratio, 1.0, &parameters, block, 1, FixedAsync::Output)
+        let resampler = Async::new_sinc(ratio, reach, &parameters, block, 1, FixedAsync::Output)
             .expect("rates between 8 and 48 kHz make a valid ratio");
         let room = resampler.input_frames_max() * 2;
-        Converter { resampler, waiting: Vec::with_capacity(room), converted: vec![0.0; block], from_hz, to_hz }
+        Converter { resampler, waiting: Vec::with_capacity(room), converted: vec![0.0; block], from_hz, to_hz, taps }
+    }
+
+    /// From the next block on, `input` samples of input become one block: the ratio that two clocks which drift apart
+    /// ask for. What lies further from the nominal ratio than [`BEND_MAX`] is cut to it. Bendable converters only.
+    pub fn bend(&mut self, input: f64) {
+        let nominal = self.converted.len() as f64 * f64::from(self.from_hz) / f64::from(self.to_hz);
+        let relative = (nominal / input).clamp(1.0 / (1.0 + BEND_MAX), 1.0 + BEND_MAX);
+        self.resampler.set_resample_ratio_relative(relative, false).expect("a ratio within the converter's reach");
+    }
+
+    /// Samples at the input rate by which the output lags the input.
+    pub fn input_delay(&self) -> usize {
+        self.taps / 2
     }
 
     /// Samples at the output rate by which the output lags the input.
@@ -88,6 +117,7 @@ impl Drop for Converter {
     fn drop(&mut self) {
         self.waiting.zeroize();
         self.converted.zeroize();
+        self.resampler.reset(); // fills its own buffer with zeros
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt::{Display, Write};
 
-use super::resolve::{AgentSide, DigestKind, Names, Settings};
-use super::{Origin, Setting};
+use super::resolve::{AgentSide, Alone, DigestKind, Names, Settings};
+use super::{Live, Origin, Setting};
 use crate::consent::OnWithdrawal;
 
 /// The settings as a table, and one sentence on what happens to the customer's voice.
@@ -15,6 +15,8 @@ pub fn explain(settings: &Settings) -> String {
     let agent = match &settings.agent.value {
         AgentSide::Channel(channel) => channel.to_string(),
         AgentSide::Pair => "the agent's file of each pair".into(),
+        AgentSide::Alone(Alone::Agent) => "the only party delivered".into(),
+        AgentSide::Alone(Alone::Customer) => "not delivered".into(),
         AgentSide::Preset { name, channel } => format!("{channel} (preset {name})"),
     };
     line("agent_channel", &agent, settings.agent.origin);
@@ -41,10 +43,28 @@ pub fn explain(settings: &Settings) -> String {
     };
     line("names", &names, settings.names.origin);
     line("strict", &settings.strict.value, settings.strict.origin);
+    let live = &settings.live;
+    line("reach_s", &live.reach_s.value, live.reach_s.origin);
+    line("ring_ms", &live.ring_ms.value, live.ring_ms.origin);
+    line("free_min_mib", &live.free_min_mib.value, live.free_min_mib.origin);
+    line("list", &live.list.value, live.list.origin);
+    out.push('\n');
+    out.push_str(&live_sentence(live));
     out.push('\n');
     out.push_str(&customer_sentence(settings));
     out.push('\n');
     out
+}
+
+/// What the reach of a mask costs a live call (ONE-09).
+fn live_sentence(live: &Live) -> String {
+    let memory = live.memory_bytes(2, 8_000, 8_000).div_ceil(1024);
+    format!(
+        "Live calls: a mask reaches back {} s; a kill in mid-call loses at most {} s of the agent; {memory} KiB a call at \
+         8 kHz stereo for ring and reach.",
+        live.reach_s.value,
+        live.crash_bound_s(),
+    )
 }
 
 /// What happens to the customer's voice under these settings.

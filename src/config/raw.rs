@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, Origin};
+use super::{ConfigError, Origin, RawStaff};
 
 /// One layer of configuration. The names are those of the TOML file; the environment says `ONESIDE_` and the name in
 /// capitals; the flags say the name with dashes.
@@ -49,6 +49,28 @@ pub struct Raw {
     pub names_key: Option<PathBuf>,
     /// Findings change the exit code.
     pub strict: Option<bool>,
+    /// Live calls: seconds of the agent's that stay in memory, where a mask still reaches them (ONE-09).
+    pub reach_s: Option<u32>,
+    /// Live calls: what the ring holds, ms.
+    pub ring_ms: Option<u32>,
+    /// Live calls: the longest that sound may wait on its way to us, ms.
+    pub worst_buffering_ms: Option<u32>,
+    /// Live calls: no call is begun with less free space than this, MiB.
+    pub free_min_mib: Option<u64>,
+    /// Live calls: also keep the input list, for `replay`.
+    pub list: Option<bool>,
+    /// Rules for staff.
+    pub staff: Option<RawStaff>,
+    /// What can hurt.
+    pub danger: Option<RawDanger>,
+}
+
+/// What can hurt. Only a file can say it, and it is told at each start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawDanger {
+    /// The call may be passed through into a regular file: both voices, without consent.
+    pub pass_through_to_file: Option<bool>,
 }
 
 impl Raw {
@@ -85,6 +107,13 @@ impl Raw {
             names: env.text("names"),
             names_key: env.text("names_key").map(PathBuf::from),
             strict: env.parsed("strict")?,
+            reach_s: env.parsed("reach_s")?,
+            ring_ms: env.parsed("ring_ms")?,
+            worst_buffering_ms: env.parsed("worst_buffering_ms")?,
+            free_min_mib: env.parsed("free_min_mib")?,
+            list: env.parsed("list")?,
+            staff: None,
+            danger: None,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::live::Live;
 use super::{ConfigError, Origin, Raw, Setting};
 use crate::audio::{RATE_MAX_HZ, RATE_MIN_HZ};
 use crate::consent::OnWithdrawal;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub names: Setting<Names>,
     /// Findings change the exit code.
     pub strict: Setting<bool>,
+    /// What counts for live calls only.
+    pub live: Live,
 }
 
 /// Which channel is the agent's.
@@ -60,6 +63,8 @@ pub enum AgentSide {
     Channel(AgentChannel),
     /// As the patterns of a pair say: the agent's file becomes channel 0.
     Pair,
+    /// The source delivers one party alone, in one channel, and a person said which.
+    Alone(Alone),
     /// As a known export has it.
     Preset {
         /// The preset's name.
@@ -69,12 +74,32 @@ pub enum AgentSide {
     },
 }
 
+/// The one party that a source delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alone {
+    /// The agent.
+    Agent,
+    /// The customer.
+    Customer,
+}
+
+/// Who says, besides the knobs, which side is the agent's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sided {
+    /// Nobody: the knobs must.
+    ByKnobs,
+    /// The patterns of a pair of files.
+    ByPair,
+    /// The source delivers one party alone.
+    ByParty(Alone),
+}
+
 impl AgentSide {
     /// The agent's channel.
     pub fn channel(&self) -> AgentChannel {
         match self {
             AgentSide::Channel(channel) | AgentSide::Preset { channel, .. } => *channel,
-            AgentSide::Pair => AgentChannel(0),
+            AgentSide::Pair | AgentSide::Alone(_) => AgentChannel(0),
         }
     }
 }
@@ -102,10 +127,10 @@ pub enum Names {
 
 /// Resolves the three layers. The agent's side is required and has no default.
 ///
-/// `pair`: the calls come in pairs of files whose patterns say which file is the agent's.
-pub fn resolve(file: Raw, environment: Raw, flags: Raw, pair: bool) -> Result<Settings, ConfigError> {
+/// `sided`: who says, besides them, which side is the agent's.
+pub fn resolve(file: Raw, environment: Raw, flags: Raw, sided: Sided) -> Result<Settings, ConfigError> {
     let layers = [(Origin::Flag, flags), (Origin::Environment, environment), (Origin::File, file)];
-    let layers = Layers(&layers, pair);
+    let layers = Layers(&layers, sided);
     layers.refuse_opt_out()?;
     Ok(Settings {
         agent: layers.agent()?,
@@ -122,11 +147,12 @@ pub fn resolve(file: Raw, environment: Raw, flags: Raw, pair: bool) -> Result<Se
         digest: layers.digest()?,
         names: layers.names()?,
         strict: layers.flag(|raw| raw.strict),
+        live: layers.live()?,
     })
 }
 
-/// The layers, strongest first, and whether the calls come in pairs.
-struct Layers<'a>(&'a [(Origin, Raw); 3], bool);
+/// The layers, strongest first, and who else says which side is the agent's.
+pub(super) struct Layers<'a>(pub(super) &'a [(Origin, Raw); 3], Sided);
 
 impl<T> Setting<T> {
     fn wrapped(self) -> Setting<Option<T>> {
@@ -138,20 +164,20 @@ fn unset<T>() -> Setting<Option<T>> {
     Setting { value: None, origin: Origin::Default }
 }
 
-fn default<T>(value: T) -> Setting<T> {
+pub(super) fn default<T>(value: T) -> Setting<T> {
     Setting { value, origin: Origin::Default }
 }
 
-fn bad(key: &'static str, origin: Origin, message: impl Into<String>) -> ConfigError {
+pub(super) fn bad(key: &'static str, origin: Origin, message: impl Into<String>) -> ConfigError {
     ConfigError::BadValue { key, origin, message: message.into() }
 }
 
 impl Layers<'_> {
-    fn pick<T>(&self, knob: impl Fn(&Raw) -> Option<T>) -> Option<Setting<T>> {
+    pub(super) fn pick<T>(&self, knob: impl Fn(&Raw) -> Option<T>) -> Option<Setting<T>> {
         self.0.iter().find_map(|(origin, raw)| knob(raw).map(|value| Setting { value, origin: *origin }))
     }
 
-    fn flag(&self, knob: impl Fn(&Raw) -> Option<bool>) -> Setting<bool> {
+    pub(super) fn flag(&self, knob: impl Fn(&Raw) -> Option<bool>) -> Setting<bool> {
         self.pick(knob).unwrap_or(default(false))
     }
 
@@ -169,8 +195,10 @@ impl Layers<'_> {
     }
 
     fn agent(&self) -> Result<Setting<AgentSide>, ConfigError> {
-        if self.1 {
-            return Ok(Setting { value: AgentSide::Pair, origin: Origin::Flag });
+        match self.1 {
+            Sided::ByKnobs => {}
+            Sided::ByPair => return Ok(Setting { value: AgentSide::Pair, origin: Origin::Flag }),
+            Sided::ByParty(party) => return Ok(Setting { value: AgentSide::Alone(party), origin: Origin::Flag }),
         }
         let given = self.pick(|raw| raw.agent_channel.clone());
         let given = match given {
@@ -227,7 +255,7 @@ impl Layers<'_> {
         Ok(Setting { value, origin })
     }
 
-    fn at_most(
+    pub(super) fn at_most(
         &self,
         key: &'static str,
         knob: impl Fn(&Raw) -> Option<u32>,
@@ -237,7 +265,7 @@ impl Layers<'_> {
         match self.pick(knob) {
             None => Ok(default(usual)),
             Some(Setting { value, origin }) if value > most => {
-                Err(bad(key, origin, format!("{value} ms is too long; at most {most} ms")))
+                Err(bad(key, origin, format!("{value} is too long; at most {most}")))
             }
             Some(setting) => Ok(setting),
         }
@@ -302,7 +330,7 @@ mod tests {
     #[test]
     fn the_agents_side_has_no_default() {
         assert!(matches!(
-            resolve(Raw::default(), Raw::default(), Raw::default(), false),
+            resolve(Raw::default(), Raw::default(), Raw::default(), Sided::ByKnobs),
             Err(ConfigError::NoAgentSide)
         ));
     }
@@ -310,7 +338,7 @@ mod tests {
     #[test]
     fn flags_beat_the_environment_beats_the_file_beats_defaults() {
         let at = |mode| Raw { vad_mode: mode, ..left() };
-        let mode = |file, env, flag| resolve(at(file), at(env), at(flag), false).unwrap().vad_mode;
+        let mode = |file, env, flag| resolve(at(file), at(env), at(flag), Sided::ByKnobs).unwrap().vad_mode;
         assert_eq!(mode(None, None, None), Setting { value: Mode::default(), origin: Origin::Default });
         assert_eq!(mode(Some(1), None, None).origin, Origin::File);
         assert_eq!(mode(Some(1), Some(0), None).origin, Origin::Environment);
@@ -320,18 +348,23 @@ mod tests {
     #[test]
     fn an_opt_out_design_is_refused_wherever_it_stands() {
         let silence = Raw { on_silence: Some("record".into()), ..left() };
-        let error = resolve(silence.clone(), Raw::default(), Raw::default(), false).unwrap_err().to_string();
+        let error = resolve(silence.clone(), Raw::default(), Raw::default(), Sided::ByKnobs).unwrap_err().to_string();
         assert!(error.contains("CON-03"), "{error}");
-        assert!(resolve(left(), Raw::default(), Raw { on_silence: Some("drop".into()), ..left() }, false).is_ok());
+        assert!(
+            resolve(left(), Raw::default(), Raw { on_silence: Some("drop".into()), ..left() }, Sided::ByKnobs).is_ok()
+        );
         let keys = Raw { dtmf_refuse_only: Some(true), ..left() };
-        assert!(matches!(resolve(left(), keys, Raw::default(), false), Err(ConfigError::OptOut { .. })));
+        assert!(matches!(resolve(left(), keys, Raw::default(), Sided::ByKnobs), Err(ConfigError::OptOut { .. })));
     }
 
     #[test]
     fn hashed_names_without_a_key_are_refused() {
         let hashed = Raw { names: Some("hash".into()), ..left() };
         assert!(
-            resolve(Raw::default(), Raw::default(), hashed, false).unwrap_err().to_string().contains("--names-key")
+            resolve(Raw::default(), Raw::default(), hashed, Sided::ByKnobs)
+                .unwrap_err()
+                .to_string()
+                .contains("--names-key")
         );
     }
 }

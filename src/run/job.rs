@@ -279,6 +279,7 @@ impl Orders {
             AgentSide::Channel(_) => format!("--agent-channel ({})", settings.agent.origin),
             AgentSide::Preset { name, .. } => format!("preset {name} ({})", settings.agent.origin),
             AgentSide::Pair => "--pair".into(),
+            AgentSide::Alone(_) => "--party".into(),
         };
         About {
             call: name.into(),

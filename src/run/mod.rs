@@ -4,6 +4,7 @@
 //! * [`job`]: one input of a batch: skip, drive, store, dispose.
 //! * [`desk`]: the whole batch: workers, the stop flag, what is told to whoever watches.
 //! * [`hardening`]: no core dumps.
+//! * [`line`]: what is delivered, taken apart, converted and cut into frames.
 //! * [`live`]: live calls, and the desk where they are steered.
 //! * [`rating`]: a labelled set through calls without a store, scored.
 
@@ -12,6 +13,7 @@ pub mod disposing;
 pub mod drive;
 pub mod hardening;
 pub mod job;
+pub mod line;
 pub mod live;
 pub mod naming;
 pub mod rating;

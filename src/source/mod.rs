@@ -6,6 +6,7 @@
 //! * [`files`]: one way to read WAV in all its kinds, raw sound, FLAC, MP3, Ogg; [`Recording`].
 //! * [`presets`]: what known exports mean by left and right; nothing is guessed.
 //! * [`events`]: what was said about a call's recording, by file.
+//! * `pipe`: standard input, a FIFO, an inherited descriptor.
 //! * [`identity`]: whether an input is still the one that was processed.
 //!
 //! Requirements: ING-01 … ING-08.
@@ -15,6 +16,8 @@ pub mod events;
 pub mod files;
 pub mod identity;
 pub mod inputs;
+#[cfg(feature = "pipe")]
+pub mod pipe;
 pub mod presets;
 pub mod raw;
 pub mod table;

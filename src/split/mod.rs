@@ -93,6 +93,51 @@ impl ChannelMap {
     }
 }
 
+/// What a live source delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// Both sides, on channels of their own.
+    Both(ChannelMap),
+    /// The agent alone, in one channel: an EAGI on the agent's leg, a one-sided tap.
+    AgentAlone,
+    /// The customer alone, in one channel.
+    CustomerAlone,
+}
+
+impl Delivery {
+    /// Interleaved channels.
+    pub fn channels(&self) -> usize {
+        match self {
+            Delivery::Both(map) => map.channels(),
+            Delivery::AgentAlone | Delivery::CustomerAlone => 1,
+        }
+    }
+
+    /// The agent's channel, if there is one.
+    pub fn agent(&self) -> Option<usize> {
+        match self {
+            Delivery::Both(map) => Some(map.agent()),
+            Delivery::AgentAlone => Some(0),
+            Delivery::CustomerAlone => None,
+        }
+    }
+
+    /// Takes interleaved samples apart; a side that is not delivered is silent. Lengths as in [`ChannelMap::split`].
+    pub fn split(&self, interleaved: &[i16], agent: &mut [i16], customer: &mut [i16]) {
+        match self {
+            Delivery::Both(map) => map.split(interleaved, agent, customer),
+            Delivery::AgentAlone => {
+                agent.copy_from_slice(interleaved);
+                customer.fill(0);
+            }
+            Delivery::CustomerAlone => {
+                customer.copy_from_slice(interleaved);
+                agent.fill(0);
+            }
+        }
+    }
+}
+
 fn split_stereo(interleaved: &[i16], left: &mut [i16], right: &mut [i16]) {
     let (pairs, _) = interleaved.as_chunks::<2>();
     for ((pair, left), right) in pairs.iter().zip(left).zip(right) {

@@ -11,6 +11,7 @@
 
 use super::error::StoreError;
 use super::files;
+use super::live;
 use super::manifest::{Manifest, Output};
 use super::name::{Kind, Place};
 use super::wav::Finished;
@@ -37,21 +38,41 @@ pub(super) fn refuse_erased(place: &Place) -> Result<(), StoreError> {
     }
 }
 
-pub(super) fn commit(
+/// Refuses a name under which a live call is in hand or stands: there is no input to make that one again of.
+pub(super) fn refuse_live(place: &Place) -> Result<(), StoreError> {
+    let stands = || Manifest::read(place).is_ok_and(|manifest| manifest.live.is_some());
+    match live::in_hand(place).is_some() || stands() {
+        true => Err(StoreError::LiveCall { name: place.name().into(), dir: place.dir().into() }),
+        false => Ok(()),
+    }
+}
+
+/// The manifest of a call with these files, and their bytes.
+pub(super) fn describe(
     place: &Place,
-    mut finished: Vec<(Kind, Finished)>,
+    finished: &mut [(Kind, Finished)],
     build: impl FnOnce(Vec<Output>) -> Manifest,
 ) -> Result<Stored, StoreError> {
     finished.sort_by_key(|(kind, _)| *kind);
     let outputs: Vec<Output> = finished.iter().map(|(kind, file)| output(place, *kind, file)).collect();
     let bytes = outputs.iter().map(|output| output.bytes).sum();
-    let mut manifest = build(outputs);
+    let manifest = build(outputs);
     if manifest.call != place.name() {
         let why = format!("it was to be the manifest of `{}`", manifest.call);
         return Err(StoreError::Record { file: place.manifest(), why });
     }
-    // Asked again: an erase may have come in between.
+    Ok(Stored { manifest, bytes })
+}
+
+pub(super) fn commit(
+    place: &Place,
+    mut finished: Vec<(Kind, Finished)>,
+    build: impl FnOnce(Vec<Output>) -> Manifest,
+) -> Result<Stored, StoreError> {
+    let mut stored = describe(place, &mut finished, build)?;
+    // Asked again: an erase, or a live call, may have come in between.
     refuse_erased(place)?;
+    refuse_live(place)?;
     let parent = place.parent();
     if files::remove(&place.manifest())? {
         files::sync_dir(&parent)?;
@@ -64,8 +85,8 @@ pub(super) fn commit(
         file.aside.stand()?;
     }
     files::sync_dir(&parent)?;
-    manifest.seal = manifest.write(place)?;
-    Ok(Stored { manifest, bytes })
+    stored.manifest.seal = stored.manifest.write(place)?;
+    Ok(stored)
 }
 
 fn output(place: &Place, kind: Kind, file: &Finished) -> Output {

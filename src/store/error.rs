@@ -28,6 +28,31 @@ pub enum StoreError {
         /// At which byte of it, if at one.
         offset: Option<u64>,
     },
+    /// Too little space to begin a live call.
+    #[error("{dir}: {free} bytes are free, a call needs {needed} to begin; free some space and try again")]
+    TooFull {
+        /// The directory.
+        dir: PathBuf,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that have to be.
+        needed: u64,
+    },
+    /// A live call of that name is in hand, waits for recovery, or stands: it cannot be made again, so nothing takes
+    /// its place.
+    #[error("`{name}` is the name of a live call in {dir}; rename the input, or choose another --out")]
+    LiveCall {
+        /// The call.
+        name: String,
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// Something lies where a file of a live call is to stand.
+    #[error("{file}: something is there already, where a live call is to stand; move it away and start again")]
+    Taken {
+        /// Where.
+        file: PathBuf,
+    },
     /// Another process holds the directory.
     #[error("{dir}: another oneside is writing there; wait for it, or choose another --out")]
     Busy {

@@ -13,27 +13,40 @@ use super::error::{Naming, StoreError};
 /// What ends the name of a file that is still being written.
 pub const ASIDE_SUFFIX: &str = ".oneside-part";
 
-/// A file on its way to its final name. Dropped before that, it is removed.
+/// The directory of the calls in hand, inside the store's. Nothing in it stands yet, so [`walk`] passes it over.
+pub const LIVE_DIR: &str = ".live";
+
+/// A file on its way to its final name. Dropped before that, it is removed, unless it is one that lasts.
 #[derive(Debug)]
 pub struct Aside {
     file: File,
     aside: PathBuf,
     target: PathBuf,
-    standing: bool,
+    /// It stays where it is when it is dropped.
+    stays: bool,
 }
 
 impl Aside {
     /// Begins a file that is to stand at `target`. What an earlier run left there aside is removed.
     pub fn create(target: &Path) -> Result<Aside, StoreError> {
         let aside = aside_of(target);
-        remove(&aside)?;
-        let mut options = OpenOptions::new();
-        // `create_new` so that neither a link nor another file can be put in its place.
-        options.read(true).write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&aside).naming("create", &aside)?;
-        Ok(Aside { file, aside, target: target.into(), standing: false })
+        Ok(Aside { file: create_anew(&aside)?, aside, target: target.into(), stays: false })
+    }
+
+    /// Begins a file at `aside` that lasts: dropped, it stays there, as it does when the process dies.
+    pub fn lasting(aside: PathBuf, target: &Path) -> Result<Aside, StoreError> {
+        Ok(Aside { file: create_anew(&aside)?, aside, target: target.into(), stays: true })
+    }
+
+    /// Takes up a file that lasts where it was left, or begins it.
+    pub fn resume(aside: PathBuf, target: &Path) -> Result<Aside, StoreError> {
+        Ok(Aside { file: open_or_create(&aside)?, aside, target: target.into(), stays: true })
+    }
+
+    /// Removes it, whether it lasts or not.
+    pub fn discard(mut self) -> Result<(), StoreError> {
+        self.stays = true; // removed here, where an error can be told
+        remove(&self.aside).map(|_| ())
     }
 
     /// The open file.
@@ -60,18 +73,38 @@ impl Aside {
     /// Gives it its final name; sync first. The directory is the caller's to sync, once for all its files.
     pub fn stand(mut self) -> Result<(), StoreError> {
         fs::rename(&self.aside, &self.target).naming("rename into place", &self.target)?;
-        self.standing = true;
+        self.stays = true;
         Ok(())
     }
 }
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        if !self.standing {
+        if !self.stays {
             // Nobody can be told here; what stays is found and removed by the next run, and named by `verify`.
             let _ = fs::remove_file(&self.aside);
         }
     }
+}
+
+/// Creates a private file that was not there. What an earlier run left there is removed.
+pub(super) fn create_anew(path: &Path) -> Result<File, StoreError> {
+    remove(path)?;
+    let mut options = OpenOptions::new();
+    // `create_new` so that neither a link nor another file can be put in its place.
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).naming("create", path)
+}
+
+/// Opens a private file to add to its end; it is made if it is not there.
+pub fn append_to(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).naming("open", path)
 }
 
 /// Where the file for `target` lies while it is being written.
@@ -118,14 +151,28 @@ pub fn create_dir(dir: &Path) -> Result<(), StoreError> {
     }
     let parent = parent_of(dir);
     create_dir(&parent)?;
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(dir) {
+    match make_private_dir(dir) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()), // another job was quicker
         Err(error) => Err(StoreError::io("create the directory", dir, None, error)),
         Ok(()) => sync_dir(&parent),
     }
+}
+
+/// Makes a directory that was not there, readable by its owner only.
+pub(super) fn make_private_dir(dir: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+/// Opens a private file for reading and writing; made if it is not there, left as it is if it is.
+pub(super) fn open_or_create(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).naming("open", path)
 }
 
 /// The directory a path lies in; the current one for a bare name.
@@ -175,7 +222,8 @@ pub fn remove_abandoned(dir: &Path) -> Result<u64, StoreError> {
     Ok(removed)
 }
 
-/// Visits every file in `dir` and below, in the order of their names; links are visited, not followed.
+/// Visits every file in `dir` and below, in the order of their names; links are visited, not followed. Calls in hand
+/// ([`LIVE_DIR`]) are passed over.
 pub fn walk(dir: &Path, visit: &mut dyn FnMut(&Path) -> Result<(), StoreError>) -> Result<(), StoreError> {
     let mut waiting = vec![dir.to_path_buf()];
     while let Some(dir) = waiting.pop() {
@@ -185,6 +233,7 @@ pub fn walk(dir: &Path, visit: &mut dyn FnMut(&Path) -> Result<(), StoreError>) 
         let mut below = Vec::new();
         for entry in entries {
             match entry.file_type().naming("look at", &entry.path())? {
+                kind if kind.is_dir() && entry.file_name() == LIVE_DIR => {}
                 kind if kind.is_dir() => below.push(entry.path()),
                 _ => visit(&entry.path())?,
             }

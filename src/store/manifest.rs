@@ -3,11 +3,13 @@
 //! Nothing in it depends on when or where the call was processed, so a run that was killed and repeated leaves the
 //! same bytes. Every number of samples counts from the call's first sample, at `rate_hz`.
 
+mod live;
 mod parts;
 
 use std::fs;
 use std::path::Path;
 
+pub use live::{Live, Loss};
 pub use parts::*;
 
 use serde::{Deserialize, Serialize};
@@ -64,13 +66,17 @@ pub struct Manifest {
     pub ledger: Vec<Entry>,
     /// The removal of the input, if it was asked for.
     pub disposed: Option<Disposed>,
+    /// How it came in, if it was a live call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<Live>,
     /// BLAKE3 over all other bytes of the file.
     #[serde(serialize_with = "sealed::blank")]
     pub seal: String,
 }
 
 /// What a manifest tells that the closing of the call does not know.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct About {
     /// The call's name.
     pub call: String,
@@ -106,11 +112,12 @@ impl Manifest {
             policy: about.policy,
             tally: Tally::of(closing),
             leak: Leak::of(closing),
-            findings: Finding::all_of(closing),
+            findings: Finding::all_of(&closing.findings),
             customer: Customer::of(closing, stored),
             outputs,
             ledger: closing.ledger.clone(),
             disposed: None,
+            live: None,
             seal: String::new(),
         }
     }

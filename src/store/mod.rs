@@ -7,12 +7,14 @@
 //!   leaves either the old call or the new one, or neither, never a mixture that looks whole.
 //! * [`wav`], [`timeline`]: the files; [`digest`]: how they are known again.
 //! * [`manifest`], [`summary`]: what was kept and why; [`sealed`]: how these show that they were touched.
+//! * [`live`]: calls in hand, crash-safe; their outlet is [`live::LiveRecorder`].
 //! * [`picture`]: the call at a glance.
 //! * [`files`], [`name`]: how files are written, called and found.
 
 pub mod digest;
 pub mod error;
 pub mod files;
+pub mod live;
 pub mod manifest;
 pub mod name;
 pub mod picture;

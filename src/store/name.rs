@@ -1,7 +1,7 @@
 //! How the files of a call are called. One place: the writer, the verifier and the eraser must agree.
 //!
 //! Of a call `NAME` (which may contain `/`): `NAME.json`, `NAME.agent.wav`, `NAME.customer.wav`, `NAME.speech.wav`,
-//! `NAME.timeline.csv`, `NAME.svg`, and `NAME.erased.json` once something of it was erased.
+//! `NAME.timeline.csv`, `NAME.svg`, `NAME.inputs.jsonl`, and `NAME.erased.json` once something of it was erased.
 
 use std::path::{Path, PathBuf};
 
@@ -32,11 +32,13 @@ pub enum Kind {
     Timeline,
     /// The picture of the call.
     Picture,
+    /// What a live call was made of, but for its sound: enough to make it again over the same sound.
+    Inputs,
 }
 
 impl Kind {
     /// All kinds, in the order in which manifests list them.
-    pub const ALL: [Kind; 5] = [Kind::Agent, Kind::Customer, Kind::Speech, Kind::Timeline, Kind::Picture];
+    pub const ALL: [Kind; 6] = [Kind::Agent, Kind::Customer, Kind::Speech, Kind::Timeline, Kind::Picture, Kind::Inputs];
 
     /// What follows the call's name.
     pub fn suffix(self) -> &'static str {
@@ -46,7 +48,13 @@ impl Kind {
             Kind::Speech => ".speech.wav",
             Kind::Timeline => ".timeline.csv",
             Kind::Picture => ".svg",
+            Kind::Inputs => ".inputs.jsonl",
         }
+    }
+
+    /// What it is called in the directory of a call in hand.
+    pub(super) fn bare_name(self) -> &'static str {
+        &self.suffix()[1..]
     }
 
     /// Whether it is a sound file (its digest is that of `digest`), or text (plain BLAKE3).

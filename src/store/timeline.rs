@@ -43,8 +43,13 @@ pub struct Piece {
 impl TimelineWriter {
     /// Begins a timeline that is to stand at `target`.
     pub fn create(target: &Path, rate_hz: u32) -> Result<TimelineWriter, StoreError> {
+        Ok(TimelineWriter::begin(Aside::create(target)?, rate_hz))
+    }
+
+    /// Begins a timeline in this empty file.
+    pub fn begin(aside: Aside, rate_hz: u32) -> TimelineWriter {
         let mut timeline = TimelineWriter {
-            aside: Aside::create(target)?,
+            aside,
             rate_hz,
             text: String::with_capacity(BUFFER_BYTES),
             hasher: blake3::Hasher::new(),
@@ -54,7 +59,7 @@ impl TimelineWriter {
             error: None,
         };
         timeline.line(HEADING);
-        Ok(timeline)
+        timeline
     }
 
     /// Notes that the samples of `span` come next in the speech file.

@@ -44,6 +44,8 @@ pub struct WavWriter {
     /// A whole number of digest blocks.
     base: u64,
     digest: SoundDigest,
+    /// Up to this byte of the data the file may hold sound: what was flushed, and what a checkpoint wrote ahead.
+    on_disk: u64,
     /// Something that was digested has been wiped since.
     wiped: bool,
     error: Option<StoreError>,
@@ -79,21 +81,43 @@ pub struct Finished {
 impl WavWriter {
     /// Begins a track that is to stand at `target`. `samples_max`: more than that it will not have.
     pub fn create(target: &Path, rate_hz: u32, samples_max: u64) -> Result<WavWriter, StoreError> {
+        WavWriter::begin(Aside::create(target)?, rate_hz, samples_max)
+    }
+
+    /// Begins a track in this empty file.
+    pub fn begin(aside: Aside, rate_hz: u32, samples_max: u64) -> Result<WavWriter, StoreError> {
         if header(rate_hz, 0, false).is_none() {
-            return Err(StoreError::Rate { file: target.into(), rate_hz });
+            return Err(StoreError::Rate { file: aside.target().into(), rate_hz });
         }
         Ok(WavWriter {
-            aside: Aside::create(target)?,
+            aside,
             rate_hz,
             samples_max,
-            rf64: samples_max.saturating_mul(SAMPLE_BYTES) > PLAIN_DATA_BYTES_MAX,
+            rf64: is_rf64(samples_max),
             buffer: Zeroizing::new(vec![0; BUFFER_BYTES]),
             filled: 0,
             base: 0,
             digest: SoundDigest::default(),
+            on_disk: 0,
             wiped: false,
             error: None,
         })
+    }
+
+    /// Writes what waits into the file, and a header that gives it `length_samples` or what it has if that is more:
+    /// the file opens as it lies. What waits goes on waiting, so that the digest keeps its blocks; it is written again
+    /// when its block is full.
+    pub fn checkpoint(&mut self, length_samples: u64) {
+        if self.error.is_none() {
+            let written = self.write_ahead().and_then(|()| self.write_header(length_samples.max(self.position())));
+            let written = written.map(|_| ());
+            self.keep(written);
+        }
+    }
+
+    /// Removes the file, whether it is one that lasts or not.
+    pub fn discard(self) -> Result<(), StoreError> {
+        self.aside.discard()
     }
 
     /// Writes sound at its place on the call's time line; the gap before it becomes silence.
@@ -144,7 +168,7 @@ impl WavWriter {
     pub fn wipe(&mut self, span: Span) {
         let until = span.until.0.min(self.position()) * SAMPLE_BYTES;
         let from = (span.from.0.saturating_mul(SAMPLE_BYTES)).min(until);
-        if from == until || self.error.is_some() {
+        if from == until {
             return;
         }
         if until > self.base {
@@ -153,9 +177,10 @@ impl WavWriter {
         }
         // Behind what waits lies what was flushed last.
         self.buffer[self.filled..].zeroize();
-        if from < self.base {
-            self.wiped = true;
-            let wiped = self.wipe_on_disk(from..until.min(self.base));
+        self.wiped |= from < self.base;
+        if from < self.on_disk.max(self.base) {
+            // Also after an error: what a withdrawal takes back goes whatever else is wrong.
+            let wiped = self.wipe_on_disk(from..until.min(self.on_disk.max(self.base)));
             self.keep(wiped);
         }
     }
@@ -163,7 +188,8 @@ impl WavWriter {
     /// Starts over with nothing: all that was written is gone.
     pub fn discard_all(&mut self) {
         self.buffer.as_mut_slice().zeroize();
-        (self.filled, self.base, self.wiped, self.digest) = (0, 0, false, SoundDigest::default());
+        (self.filled, self.base, self.on_disk, self.wiped) = (0, 0, 0, false);
+        self.digest = SoundDigest::default();
         let emptied = self.aside.file().set_len(0).naming("empty", self.aside.target());
         self.keep(emptied);
     }
@@ -180,14 +206,11 @@ impl WavWriter {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
+        let header = self.write_header(length_samples)?;
         let target = self.aside.target().to_path_buf();
         let data_bytes = length_samples * SAMPLE_BYTES;
-        let header = header(self.rate_hz, length_samples, self.rf64)
-            .ok_or_else(|| StoreError::TooLong { file: target.clone(), limit: self.samples_max })?;
         let bytes = header.len() as u64 + data_bytes;
         let file = self.aside.file();
-        file.set_len(bytes).naming("set the length of", &target)?;
-        file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&header)).naming("write the header of", &target)?;
         let digest = match self.wiped {
             false => self.digest.finish(data_bytes, &header),
             true => {
@@ -246,6 +269,32 @@ impl WavWriter {
         *filled = 0;
     }
 
+    /// Writes what waits and is not in the file yet.
+    fn write_ahead(&mut self) -> Result<(), StoreError> {
+        let from = self.on_disk.max(self.base);
+        let waiting = &self.buffer[(from - self.base) as usize..self.filled];
+        if waiting.iter().any(|byte| *byte != 0) {
+            let at = header_bytes(self.rf64) + from;
+            let target = self.aside.target().to_path_buf();
+            let file = self.aside.file();
+            let written = file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(waiting));
+            written.map_err(|source| StoreError::io("write", &target, Some(at), source))?;
+        }
+        self.on_disk = self.base + self.filled as u64;
+        Ok(())
+    }
+
+    /// Puts the header for this length in place and gives the file its size.
+    fn write_header(&mut self, length_samples: u64) -> Result<Vec<u8>, StoreError> {
+        let target = self.aside.target().to_path_buf();
+        let header = header(self.rate_hz, length_samples, self.rf64)
+            .ok_or_else(|| StoreError::TooLong { file: target.clone(), limit: self.samples_max })?;
+        let file = self.aside.file();
+        file.set_len(header.len() as u64 + length_samples * SAMPLE_BYTES).naming("set the length of", &target)?;
+        file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&header)).naming("write the header of", &target)?;
+        Ok(header)
+    }
+
     /// Overwrites bytes of the data with zeros, durably: a withdrawal must hold even if the process dies (WDR-02).
     fn wipe_on_disk(&mut self, bytes: Range<u64>) -> Result<(), StoreError> {
         let target = self.aside.target().to_path_buf();
@@ -281,7 +330,13 @@ impl WavWriter {
     }
 }
 
-fn header_bytes(rf64: bool) -> u64 {
+/// Whether a file of at most so many samples gets a header with 64-bit sizes.
+pub(super) fn is_rf64(samples_max: u64) -> bool {
+    samples_max.saturating_mul(SAMPLE_BYTES) > PLAIN_DATA_BYTES_MAX
+}
+
+/// Bytes of the header.
+pub(super) fn header_bytes(rf64: bool) -> u64 {
     if rf64 { RF64_HEADER_BYTES as u64 } else { HEADER_BYTES as u64 }
 }
 

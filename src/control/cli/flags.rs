@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::{ConfigError, Raw, Settings, resolve};
+use crate::config::{ConfigError, Raw, Settings, Sided, resolve};
 use crate::source::{PairPattern, RawFormat};
 
 /// Knobs of the recording. Each can also stand in the --config file (with underscores) and in the environment
@@ -99,12 +99,19 @@ pub struct Reading {
 impl Knobs {
     /// Resolves what is in force from the file, the environment and these flags.
     pub fn settings(&self, writing: &Writing, reading: &Reading) -> Result<Settings, ConfigError> {
+        let (file, environment, flags) = self.layers(writing, reading)?;
+        let sided = if reading.pair.is_some() { Sided::ByPair } else { Sided::ByKnobs };
+        resolve(file, environment, flags, sided)
+    }
+
+    /// The layers that these flags stand on: the file, the environment, the flags.
+    pub fn layers(&self, writing: &Writing, reading: &Reading) -> Result<(Raw, Raw, Raw), ConfigError> {
         let file = match &self.config {
             Some(path) => Raw::from_file(path)?,
             None => Raw::default(),
         };
         let environment = Raw::from_environment(|name| std::env::var(name).ok())?;
-        resolve(file, environment, self.raw(writing, reading), reading.pair.is_some())
+        Ok((file, environment, self.raw(writing, reading)))
     }
 
     fn raw(&self, writing: &Writing, reading: &Reading) -> Raw {
@@ -129,6 +136,7 @@ impl Knobs {
             names: writing.names.clone(),
             names_key: writing.names_key.clone(),
             strict: on(self.strict),
+            ..Raw::default()
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use crate::config::{Settings, read_token_list};
+use crate::config::Settings;
 use crate::control::http::{HttpConfig, HttpError, PageConfig, page};
 
 /// How calls are steered while they are recorded.
@@ -49,17 +49,12 @@ impl HttpFlags {
             purposes: settings.purposes.value.clone().unwrap_or_default(),
             languages,
         };
-        let revoked_tokens = match &settings.revoked_tokens.value {
-            Some(path) => read_token_list(path)?,
-            None => Default::default(),
-        };
         Ok(Some(HttpConfig {
             listen,
             tls_cert: self.tls_cert.clone(),
             tls_key: self.tls_key.clone(),
             token_file: self.http_token.clone(),
             names: self.http_names.clone(),
-            revoked_tokens,
             page,
         }))
     }

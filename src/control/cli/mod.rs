@@ -3,6 +3,7 @@
 #[macro_use]
 mod say;
 
+pub mod acknowledge;
 pub mod batch;
 pub mod check;
 #[cfg(feature = "http")]
@@ -13,8 +14,12 @@ pub mod flags;
 #[cfg(feature = "http")]
 pub mod http_flags;
 pub mod inputs;
+pub mod live;
+#[cfg(feature = "pipe")]
+pub mod pipe;
 pub mod presets;
 pub mod progress;
+pub mod replay;
 pub mod sweep;
 pub mod table;
 pub mod verify;
@@ -44,6 +49,11 @@ enum Command {
     Batch(batch::Args),
     /// What is in force, where each value comes from, and what an input looks like. Writes nothing.
     Check(check::Args),
+    /// One call from a pipe, live: the agent kept, the customer only under a standing grant.
+    #[cfg(feature = "pipe")]
+    Pipe(Box<pipe::Args>),
+    /// Make a live call again from its list of inputs, over sound that is supplied.
+    Replay(replay::Args),
     /// Re-check what is stored against its manifests and ledgers.
     Verify(verify::Args),
     /// Delete a call, or its customer's track, for good; leaves a receipt.
@@ -55,6 +65,8 @@ enum Command {
     /// Steer the calls of a recorder that is running: what was said, a pause, an end.
     #[cfg(feature = "http")]
     Ctl(Box<ctl::Args>),
+    /// Put an agent's acknowledgement of purpose, retention, access and rules on file.
+    Acknowledge(acknowledge::Args),
     /// List the known exports and what each preset assumes.
     Presets,
     /// Print the JSON Schema of a line of an events file.
@@ -70,12 +82,16 @@ pub fn main() -> Exit {
     match Cli::parse().command {
         Command::Batch(args) => batch::main(&args),
         Command::Check(args) => check::main(&args),
+        #[cfg(feature = "pipe")]
+        Command::Pipe(args) => pipe::main(&args),
+        Command::Replay(args) => replay::main(&args),
         Command::Verify(args) => verify::main(&args),
         Command::Erase(args) => erase::main(&args),
         Command::Sweep(args) => sweep::main(&args),
         Command::Evaluate(args) => evaluate::main(&args),
         #[cfg(feature = "http")]
         Command::Ctl(args) => ctl::main(&args),
+        Command::Acknowledge(args) => acknowledge::main(&args),
         Command::Presets => presets::main(),
         Command::Schema => {
             say!("{}", crate::source::wire::events::SCHEMA);

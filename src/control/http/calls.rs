@@ -9,14 +9,12 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::Shared;
 use super::bounds::BODY_WITHIN;
 use super::problem::Problem;
 use crate::consent::event::FIELD_BYTES_MAX;
-use crate::consent::{Act, Event, TokenState};
 use crate::run::live::{Answer, DeskError, Ended, OpenCall, State as CallState};
 use crate::source::wire::asked::{AskedFor, parse_asked};
 
@@ -75,42 +73,13 @@ pub async fn ask(
     // Who asks of no call is told so, whatever the body says.
     shared.desk.state(&call)?;
     let asked = parse_asked(kind, &bytes).map_err(|fault| Problem::bad_body(fault.key, fault.what))?;
-    let now = Timestamp::now();
-    let AskedFor { event, expires } = settled(asked, now, &shared);
-    let expiry = match (&event, expires) {
-        (Event::Granted(decision), Some(at)) => match &decision.act {
-            Act::Token { token, .. } => {
-                Some((at, Event::Expired { party: decision.party.clone(), token: token.clone() }))
-            }
-            _ => None,
-        },
-        _ => None,
-    };
+    let AskedFor { event, expires } = asked;
     let desk = Arc::clone(&shared.desk);
-    let named = call.clone();
-    let answer = waited(move || desk.ask(&named, event, Some(now.to_string()))).await?;
+    let answer = waited(move || desk.ask(&call, event, expires)).await?;
     if answer.outcome == "rejected" {
         return Err(Problem::rejected(answer));
     }
-    if let Some((at, event)) = expiry {
-        shared.news.remember(call, at, event);
-    }
     Ok(Json(answer))
-}
-
-/// Finds out whether a standing token counts (CON-16): not revoked, and its expiry lies ahead by our own clock.
-fn settled(mut asked: AskedFor, now: Timestamp, shared: &Shared) -> AskedFor {
-    if let Event::Granted(decision) = &mut asked.event
-        && let Act::Token { token, state } = &mut decision.act
-    {
-        *state = match asked.expires {
-            _ if shared.revoked_tokens.contains(token) => TokenState::Revoked,
-            Some(at) if at > now && shared.news.has_room() => TokenState::Valid,
-            Some(at) if at <= now => TokenState::Expired,
-            _ => TokenState::Unverifiable,
-        };
-    }
-    asked
 }
 
 fn name(call: Call) -> Asked<String> {

@@ -22,7 +22,6 @@ pub mod server;
 pub use page::PageConfig;
 pub use server::{Running, serve};
 
-use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -54,8 +53,6 @@ pub struct HttpConfig {
     pub token_file: Option<PathBuf>,
     /// Names under which the machine is reached, besides its addresses and `localhost`.
     pub names: Vec<String>,
-    /// Ids of standing tokens that count no more (CON-16).
-    pub revoked_tokens: HashSet<String>,
     /// What the agent's page is told.
     pub page: PageConfig,
 }
@@ -68,7 +65,6 @@ impl Default for HttpConfig {
             tls_key: None,
             token_file: None,
             names: Vec::new(),
-            revoked_tokens: HashSet::new(),
             page: PageConfig::default(),
         }
     }
@@ -119,7 +115,6 @@ pub struct Shared {
     desk: Arc<Desk>,
     guard: Guard,
     page: PageConfig,
-    revoked_tokens: HashSet<String>,
     news: News,
     answers: Answers,
 }

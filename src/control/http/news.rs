@@ -6,8 +6,6 @@
 //! | `state` | the state of a call that changed |
 //! | `ended` | a call that is over |
 //! | `alive` | once a second: who hears nothing for three seconds has lost the recorder |
-//!
-//! The same task tells a call that a standing token has run out (CON-16).
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -26,7 +24,6 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use super::Shared;
 use super::problem::Problem;
-use crate::consent::Event;
 use crate::run::live::{Desk, State as CallState};
 
 /// How often the desk is looked at.
@@ -37,8 +34,6 @@ const ALIVE_LOOKS: u64 = 10;
 pub const LISTENERS_MAX: usize = 32;
 /// News that may wait for a listener; more, and it gets the whole picture again.
 const WAITING_MAX: usize = 256;
-/// Standing tokens that may wait for their end.
-const EXPIRIES_MAX: usize = 4_096;
 
 #[derive(Clone)]
 struct Item {
@@ -50,14 +45,6 @@ struct Item {
 pub struct News {
     out: Mutex<Option<broadcast::Sender<Item>>>,
     listeners: Arc<Semaphore>,
-    expiries: Mutex<Vec<Expiry>>,
-}
-
-struct Expiry {
-    call: String,
-    opened: String,
-    at: Timestamp,
-    event: Event,
 }
 
 impl Default for News {
@@ -65,40 +52,11 @@ impl Default for News {
         News {
             out: Mutex::new(Some(broadcast::channel(WAITING_MAX).0)),
             listeners: Arc::new(Semaphore::new(LISTENERS_MAX)),
-            expiries: Mutex::new(Vec::new()),
         }
     }
 }
 
 impl News {
-    /// Whether one more token's end can be remembered.
-    pub fn has_room(&self) -> bool {
-        self.expiries.lock().unwrap_or_else(PoisonError::into_inner).len() < EXPIRIES_MAX
-    }
-
-    /// Remembers when a standing token of a call runs out.
-    pub fn remember(&self, call: String, at: Timestamp, event: Event) {
-        let expiry = Expiry { call, opened: String::new(), at, event };
-        self.expiries.lock().unwrap_or_else(PoisonError::into_inner).push(expiry);
-    }
-
-    /// Takes the tokens that have run out by now, and forgets those of calls that are over.
-    fn due(&self, now: Timestamp, calls: &BTreeMap<String, CallState>) -> Vec<(String, Event)> {
-        let mut expiries = self.expiries.lock().unwrap_or_else(PoisonError::into_inner);
-        // A call of the same name that was opened since is another call.
-        expiries.retain_mut(|expiry| match calls.get(&expiry.call) {
-            Some(state) if expiry.opened.is_empty() => {
-                expiry.opened.clone_from(&state.opened);
-                true
-            }
-            Some(state) => expiry.opened == state.opened,
-            None => false,
-        });
-        let due: Vec<_> = expiries.iter().filter(|e| e.at <= now).map(|e| (e.call.clone(), e.event.clone())).collect();
-        expiries.retain(|expiry| expiry.at > now);
-        due
-    }
-
     fn send(&self, event: &'static str, data: &impl Serialize) {
         if let Some(out) = self.out.lock().unwrap_or_else(PoisonError::into_inner).as_ref()
             && out.receiver_count() > 0
@@ -127,12 +85,6 @@ pub async fn look(shared: Arc<Shared>, stop: impl Fn() -> bool) {
         }
         let now: BTreeMap<_, _> = shared.desk.states().into_iter().map(|s| (s.call.clone(), s)).collect();
         tell_changes(&shared, &mut known, &now);
-        for (call, event) in shared.news.due(Timestamp::now(), &now) {
-            let desk = Arc::clone(&shared.desk);
-            let wall = Some(Timestamp::now().to_string());
-            // The call may have ended in this moment: then there is nothing left to expire.
-            drop(tokio::task::spawn_blocking(move || desk.ask(&call, event, wall)));
-        }
         if look % ALIVE_LOOKS == 0 {
             shared.news.send("alive", &serde_json::json!({ "at": Timestamp::now().to_string() }));
         }

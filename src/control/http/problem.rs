@@ -42,8 +42,7 @@ impl Problem {
 
     /// Something that the writer was asked and refused.
     pub fn rejected(answer: Answer) -> Problem {
-        let refusal = answer.refusal.clone().unwrap_or_default();
-        let (title, remedy) = refused(&refusal);
+        let (title, remedy) = refused(answer.refusal.as_deref().unwrap_or_default());
         let mut problem = Problem::new(StatusCode::CONFLICT, "rejected", title, remedy);
         problem.answer = Some(Box::new(answer));
         problem

@@ -82,7 +82,6 @@ pub fn serve(desk: Arc<Desk>, config: HttpConfig, stop: Arc<AtomicBool>) -> Resu
         desk,
         guard: Guard { token, loopback, names: config.names, scheme },
         page: config.page,
-        revoked_tokens: config.revoked_tokens,
         news: News::default(),
         answers: Answers::default(),
     });

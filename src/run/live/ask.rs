@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::consent::Event;
@@ -13,6 +14,8 @@ use crate::consent::Event;
 pub struct Asked {
     /// What happened.
     pub event: Event,
+    /// When its token expires, if it says so.
+    pub expires: Option<Timestamp>,
     /// Wall-clock time at which it was asked (RFC 3339).
     pub wall: Option<String>,
     /// When it arrived: what opens counts from then, never earlier.
@@ -46,6 +49,10 @@ pub struct Answer {
     pub seconds: f64,
     /// Where the writer was: samples of the call settled when it took effect.
     pub writer_sample: u64,
+    /// Of a mask: the sample from which both sides are masked; later than asked for where the agent's sound had been
+    /// stored before it came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub masked_from: Option<u64>,
     /// The entry of the ledger that records it.
     pub ledger: u64,
     /// That entry's hash.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
+use jiff::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
 
@@ -190,12 +191,13 @@ impl Desk {
         }
     }
 
-    /// Asks something of a call and waits for what its writer did.
-    pub fn ask(&self, call: &str, event: Event, wall: Option<String>) -> Result<Answer, DeskError> {
+    /// Asks something of a call and waits for what its writer did. `expires`: when the event's token does.
+    pub fn ask(&self, call: &str, event: Event, expires: Option<Timestamp>) -> Result<Answer, DeskError> {
         let handle = held(&self.calls).get(call).cloned().ok_or_else(|| DeskError::NoSuchCall(call.into()))?;
         let (reply, answers) = bounded(1);
         let arrived = Arrived { ring_end: handle.position.end(), at: Instant::now() };
-        let asked = Asked { event, wall, arrived, reply: Some(reply) };
+        let wall = Some(Timestamp::now().to_string());
+        let asked = Asked { event, expires, wall, arrived, reply: Some(reply) };
         handle.asks.send_timeout(asked, ANSWER_WITHIN).map_err(|_| DeskError::NoAnswer)?;
         match answers.recv_timeout(ANSWER_WITHIN) {
             Ok(answer) => {

@@ -1,10 +1,47 @@
 //! Live calls: a ring from the source's thread, a worker that drives the call, and the desk where they are steered.
 //!
+//! * [`arrival`]: where on the time line belongs what arrives now.
 //! * [`ask`]: what is asked of a call, what its writer answers, its state.
-//! * [`desk`]: the calls in hand, by name.
+//! * [`desk`]: the calls in hand, by name; [`start`]: how one begins; [`tokens`]: standing ones.
+//! * [`intake`]: from the ring to the planes; [`worker`]: the loop; [`outlet`], [`meter`]: where it goes, what is shown.
+//! * [`replay`]: a call made again from its list of inputs.
 
+pub mod arrival;
 pub mod ask;
 pub mod desk;
+pub mod intake;
+pub mod meter;
+pub mod outlet;
+pub mod replay;
+pub mod start;
+pub mod tokens;
+pub mod worker;
 
 pub use ask::{Answer, Arrived, Asked, Lost, Recording, State};
 pub use desk::{Desk, DeskError, Ended, Handle, OpenCall};
+pub use start::{LiveOrders, NewCall, Sound, start};
+
+use std::path::Path;
+
+use crate::store::StoreError;
+use crate::store::live::Outcome;
+
+/// Brings the calls in `out` that a kill, a power cut or a full disk left unfinished to a definite result (ROB-07); a
+/// sentence for each. Calls that are in hand, of this process or another, are left alone.
+pub fn recover(out: &Path) -> Result<Vec<String>, StoreError> {
+    if !out.is_dir() {
+        return Ok(Vec::new());
+    }
+    let recovered = crate::store::live::recover(out, &mut |_| ())?;
+    let told = recovered.into_iter().map(|recovered| match recovered.outcome {
+        Outcome::Sealed(stored) => format!(
+            "{}: it was interrupted; {:.1} s of it were kept and sealed",
+            recovered.call,
+            stored.manifest.length_samples as f64 / f64::from(stored.manifest.rate_hz.max(1))
+        ),
+        Outcome::Completed(_) => format!("{}: it was closed and not yet in its place; it is now", recovered.call),
+        Outcome::Cleared => format!("{}: it was interrupted before anything of it was recorded", recovered.call),
+        Outcome::Failed(error) => format!("{}: it was interrupted and cannot be sealed: {error}", recovered.call),
+    });
+    Ok(told.collect())
+}

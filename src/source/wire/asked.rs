@@ -91,6 +91,26 @@ fn whole(value: &mut Value) {
     }
 }
 
+/// Takes a line apart that names its own kind (`event`), as on a control descriptor. The line of an events file may be
+/// given as it is: what places it (`at`, `call`) is passed over, since what is asked of a live call happens now.
+pub fn parse_line_asked(line: &[u8]) -> Result<AskedFor, Fault> {
+    let value: serde_json::Map<String, Value> = serde_json::from_slice(line).map_err(|error| Fault {
+        key: None,
+        column: Some(error.column().max(1)),
+        what: "the line is no JSON object".into(),
+    })?;
+    let Some(kind) = value.get("event").and_then(Value::as_str).map(str::to_owned) else {
+        return Err(Fault::of("event", "the line names no `event`"));
+    };
+    if !ASKS.iter().any(|(known, _)| *known == kind) {
+        let known: Vec<&str> = ASKS.iter().map(|(known, _)| *known).collect();
+        return Err(Fault::of("event", format!("there is no such `event`; there are {}", known.join(", "))));
+    }
+    let kept = value.into_iter().filter(|(key, _)| !["event", "at", "call"].contains(&key.as_str()));
+    let body = Value::Object(kept.collect()).to_string();
+    parse_asked(&kind, body.as_bytes())
+}
+
 fn expiry(value: &Value) -> Result<Timestamp, Fault> {
     let text = value.as_str().ok_or_else(|| Fault::of("expires", "`expires` must be a text, an RFC 3339 time"))?;
     parse_wall(text).map(|start| start.at).map_err(|what| Fault::of("expires", what))
@@ -151,6 +171,16 @@ mod tests {
         assert_eq!(fault("joined", "{}").key, Some("party"));
         assert!(fault("paused", "[]").what.contains("object"));
         assert!(fault("paused", r#"{"x":1}"#).what.contains('x'));
+    }
+
+    #[test]
+    fn a_line_names_its_kind_and_its_time_is_passed_over() {
+        let line = br#"{"event":"told","at":3.5,"call":"x","notice":"n","version":2}"#;
+        assert!(matches!(parse_line_asked(line).unwrap().event, Event::Told { .. }));
+        assert_eq!(parse_line_asked(b"{}").unwrap_err().key, Some("event"));
+        assert_eq!(parse_line_asked(br#"{"event":"stayed"}"#).unwrap_err().key, Some("event"));
+        assert_eq!(parse_line_asked(br#"{"event":"masked","seconds":0}"#).unwrap_err().key, Some("seconds"));
+        assert!(parse_line_asked(b"told").is_err());
     }
 
     #[test]

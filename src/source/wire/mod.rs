@@ -6,6 +6,7 @@ pub mod clock;
 pub mod events;
 pub mod fmt;
 pub mod sample;
+pub mod stream;
 pub mod wav;
 
 mod shutting;

@@ -246,8 +246,8 @@ pub enum Progress {
 }
 
 impl Finding {
-    pub(super) fn all_of(closing: &Closing) -> Vec<Finding> {
-        let findings = closing.findings.iter().map(|finding| {
+    pub(crate) fn all_of(findings: &[call::Finding]) -> Vec<Finding> {
+        let findings = findings.iter().map(|finding| {
             let fields = match serde_json::to_value(finding) {
                 Ok(serde_json::Value::Object(mut fields)) => {
                     fields.shift_remove("code");
@@ -284,7 +284,11 @@ impl Tally {
 
 impl Leak {
     pub(super) fn of(closing: &Closing) -> Leak {
-        let leak = &closing.leak;
+        Leak::so_far(closing.leak)
+    }
+
+    /// Figures as JSON can carry them.
+    pub(crate) fn so_far(leak: call::Leak) -> Leak {
         // JSON has no word for what is not finite.
         let finite = |figure: f64| figure.is_finite().then_some(figure);
         Leak {

@@ -1,0 +1,210 @@
+//! What the commands that carry live calls have in common: their flags, their beginning and their end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use super::flags::{Knobs, Reading, Writing};
+use crate::config::{ConfigError, Names, Raw, Settings, Sided, read_key, read_token_list, resolve};
+use crate::control::exit::Exit;
+use crate::run::live::start::{LiveOrders, NewCall, StartError, start};
+use crate::run::live::{Desk, recover};
+use crate::run::naming::Namer;
+use crate::source::wire::asked::parse_line_asked;
+
+/// Knobs of live calls.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Live calls")]
+pub struct LiveFlags {
+    /// Seconds of the agent's that stay in memory, where a mask still reaches them; a kill loses a second more [default: 0]
+    #[arg(long, value_name = "SECONDS")]
+    reach_s: Option<u32>,
+    /// What the ring between source and writer holds, ms [default: 5000, and at least two bursts]
+    #[arg(long, value_name = "MS")]
+    ring_ms: Option<u32>,
+    /// The longest that sound may have waited on its way here, ms: a grant counts from so much later [default: a burst]
+    #[arg(long, value_name = "MS")]
+    worst_buffering_ms: Option<u32>,
+    /// No call is begun with less free space than this [default: 64]
+    #[arg(long, value_name = "MIB")]
+    free_min_mib: Option<u64>,
+    /// Also NAME.inputs.jsonl: everything that determined the outputs but the sound, for `oneside replay`
+    #[arg(long)]
+    list: bool,
+    /// Whose call it is: recording windows and acknowledgement are looked up by it ([staff] of the configuration)
+    #[arg(long, value_name = "ID")]
+    agent: Option<String>,
+    /// Say how the call ended as JSON on standard error
+    #[arg(long)]
+    json: bool,
+    #[cfg(feature = "http")]
+    #[command(flatten)]
+    http: super::http_flags::HttpFlags,
+}
+
+impl LiveFlags {
+    /// Whose call it is.
+    pub fn agent(&self) -> Option<&str> {
+        self.agent.as_deref()
+    }
+
+    fn put(&self, raw: &mut Raw) {
+        raw.reach_s = self.reach_s;
+        raw.ring_ms = self.ring_ms;
+        raw.worst_buffering_ms = self.worst_buffering_ms;
+        raw.free_min_mib = self.free_min_mib;
+        raw.list = self.list.then_some(true);
+    }
+}
+
+impl Knobs {
+    /// Resolves what is in force for live calls.
+    pub fn live_settings(
+        &self,
+        writing: &Writing,
+        reading: &Reading,
+        live: &LiveFlags,
+        sided: Sided,
+    ) -> Result<Settings, ConfigError> {
+        let (file, environment, mut flags) = self.layers(writing, reading)?;
+        live.put(&mut flags);
+        resolve(file, environment, flags, sided)
+    }
+}
+
+/// A desk at work.
+pub struct Started {
+    /// The desk.
+    pub desk: Arc<Desk>,
+    /// What its calls have in common.
+    pub orders: Arc<LiveOrders>,
+    /// The one call it was begun for, if it was.
+    pub call: String,
+    thread: Option<JoinHandle<()>>,
+    json: bool,
+    #[cfg(feature = "http")]
+    http: Option<crate::control::http::Running>,
+}
+
+/// Finishes the books of calls that were interrupted, begins the call, and opens the desk.
+pub fn begin(
+    out: &Path,
+    settings: Settings,
+    flags: &LiveFlags,
+    call: Option<NewCall>,
+) -> Result<Started, (Exit, String)> {
+    let usage = |error: String| (Exit::Usage, error);
+    #[cfg(feature = "http")]
+    let http_config = flags.http.config(&settings).map_err(|error| usage(error.to_string()))?;
+    let revoked = match &settings.revoked_tokens.value {
+        Some(path) => read_token_list(path).map_err(|error| usage(error.to_string()))?,
+        None => Default::default(),
+    };
+    let namer = match &settings.names.value {
+        Names::Plain => None,
+        Names::Hash { key_file } => {
+            let key = read_key(key_file).map_err(|error| usage(error.to_string()))?;
+            Some(Namer::new(&key).map_err(|error| usage(error.to_string()))?)
+        }
+    };
+    tell_recovered(out);
+    let desk = Arc::new(Desk::default());
+    let orders = Arc::new(LiveOrders { out: out.into(), settings, revoked, namer });
+    let mut started = Started {
+        desk: Arc::clone(&desk),
+        orders: Arc::clone(&orders),
+        call: String::new(),
+        thread: None,
+        json: flags.json,
+        #[cfg(feature = "http")]
+        http: None,
+    };
+    #[cfg(feature = "http")]
+    if let Some(config) = http_config {
+        let running = crate::control::http::serve(Arc::clone(&desk), config, Arc::default())
+            .map_err(|error| usage(error.to_string()))?;
+        warn_line!("oneside: steering at {}", running.url);
+        started.http = Some(running);
+    }
+    if let Some(call) = call {
+        started.call = call.name.clone();
+        let (handle, thread) = start(&orders, &desk, call).map_err(|error| match error {
+            StartError::Excluded(_) => (Exit::Refused, error.to_string()),
+            _ => (Exit::Disk, error.to_string()),
+        })?;
+        let state = handle.state.lock().map(|state| state.stored_as.clone()).unwrap_or_default();
+        if state != started.call && orders.namer.is_none() {
+            warn_line!("oneside: a call `{}` stands already; this one is kept as `{state}`", started.call);
+        }
+        started.thread = Some(thread);
+    }
+    Ok(started)
+}
+
+/// Brings calls that a kill or a full disk interrupted to a definite result (ROB-07).
+fn tell_recovered(out: &Path) {
+    match recover(out) {
+        Ok(recovered) => recovered.iter().for_each(|line| warn_line!("oneside: {line}")),
+        Err(error) => warn_line!("oneside: calls that were interrupted wait to be finished: {error}"),
+    }
+}
+
+/// Waits until the call stands, and says how it ended.
+pub fn ended(mut started: Started, interrupted: bool) -> Exit {
+    let call = std::mem::take(&mut started.call);
+    if interrupted {
+        let _ = started.desk.close(&call); // it may have ended in this moment
+    }
+    if let Some(thread) = started.thread.take()
+        && thread.join().is_err()
+    {
+        return Exit::Bug;
+    }
+    let ended = started.desk.ended().into_iter().find(|ended| ended.call == call);
+    #[cfg(feature = "http")]
+    drop(started.http.take());
+    let Some(ended) = ended else { return Exit::Bug };
+    if started.json {
+        warn_line!("{}", serde_json::to_string(&ended).unwrap_or_default());
+    } else {
+        let customer = if ended.customer_s > 0.0 { format!("{:.1} s", ended.customer_s) } else { "none".into() };
+        warn_line!(
+            "oneside: {}: {}, {:.1} s; agent {:.1} s, customer {customer}{}",
+            ended.stored_as,
+            ended.result,
+            ended.seconds,
+            ended.agent_s,
+            ended.error.as_ref().map(|error| format!("; {error}")).unwrap_or_default()
+        );
+    }
+    match (ended.result.as_str(), &ended.error) {
+        ("recorded", None) => Exit::Done,
+        (_, Some(error)) if error.contains("internal error") => Exit::Bug,
+        ("interrupted" | "failed", _) => Exit::Disk,
+        _ if started.orders.settings.strict.value => Exit::Found,
+        _ => Exit::Done,
+    }
+}
+
+/// Applies one line of events to a call and describes in one line what the writer did.
+pub fn describe(desk: &Desk, call: &str, line: &[u8]) -> String {
+    let asked = match parse_line_asked(line) {
+        Ok(asked) => asked,
+        Err(fault) => return format!("not understood, and not applied: {}", fault.what),
+    };
+    match desk.ask(call, asked.event, asked.expires) {
+        Ok(answer) => serde_json::to_string(&answer).unwrap_or_default(),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A flag that the first Ctrl-C or SIGTERM raises: the call is ended and sealed.
+pub fn stop_on_signal() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let raised = Arc::clone(&stop);
+    if let Err(error) = ctrlc::set_handler(move || raised.store(true, Ordering::Relaxed)) {
+        warn_line!("oneside: a signal will end this at once instead of cleanly: {error}");
+    }
+    stop
+}

@@ -1,0 +1,341 @@
+//! How a live call begins: its terms from the settings, its place in the store, its worker on a thread of its own.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::bounded;
+use jiff::{Timestamp, Zoned};
+use thiserror::Error;
+
+use super::ask::State;
+use super::desk::{Desk, Ended, Handle, WAITING_MAX};
+use super::intake::Intake;
+use super::meter::Meter;
+use super::outlet::LiveOutlet;
+use super::tokens::Tokens;
+use super::worker::{Alarm, Worked, Worker};
+use crate::bleed::Reference;
+use crate::call::{Call, CallResult, MediaTime, Opening};
+use crate::config::{AgentSide, Settings};
+use crate::consent::{Event, OnWithdrawal, Terms};
+use crate::policy::{Excluded, Windows};
+use crate::run::line::{Line, Sides};
+use crate::run::naming::Namer;
+use crate::split::Delivery;
+use crate::store::live::{self, Outcome, SAMPLES_MAX};
+use crate::store::{About, Manifest, Plan, StoreError, manifest};
+use crate::voice::Bank;
+
+const MIB: u64 = 1 << 20;
+
+/// What all live calls of a process have in common.
+pub struct LiveOrders {
+    /// Where outputs go.
+    pub out: PathBuf,
+    /// What is in force.
+    pub settings: Settings,
+    /// Ids of tokens that count no more.
+    pub revoked: HashSet<String>,
+    /// Makes names, where they are hashed.
+    pub namer: Option<Namer>,
+}
+
+/// Where a call's sound comes from.
+pub struct Sound {
+    /// What is delivered.
+    pub delivery: Delivery,
+    /// The source's rate.
+    pub source_hz: u32,
+    /// The call's rate.
+    pub rate_hz: u32,
+    /// What it is, for the manifest.
+    pub encoding: String,
+    /// The worker's end of it.
+    pub intake: Box<dyn Intake>,
+}
+
+/// A call to be begun.
+pub struct NewCall {
+    /// Its name.
+    pub name: String,
+    /// Its sound.
+    pub sound: Sound,
+    /// Whose it is: for windows and acknowledgement (SEL-01, INF-04).
+    pub agent: Option<String>,
+    /// The other side's number: only compared with the never-record list (SEL-06).
+    pub number: Option<String>,
+    /// It begins as a private call: neither side is recorded until that ends (SEL-06).
+    pub private: bool,
+    /// Health and the like (CON-12).
+    pub sensitive: bool,
+}
+
+impl NewCall {
+    /// A call of this name.
+    pub fn new(name: String, sound: Sound) -> NewCall {
+        NewCall { name, sound, agent: None, number: None, private: false, sensitive: false }
+    }
+}
+
+/// Why a call was not begun.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A rule says that the call is not recorded.
+    #[error(transparent)]
+    Excluded(#[from] Excluded),
+    /// The store refuses, or is full.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system gives no thread.
+    #[error("no thread could be started for the call: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Begins a call: its files are there, its worker runs, the desk knows it.
+pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result<(Handle, JoinHandle<()>), StartError> {
+    let settings = &orders.settings;
+    settings.live.staff.admit(new.agent.as_deref(), new.number.as_deref())?;
+    live::require_free(&orders.out, settings.live.free_min_mib.value * MIB)?;
+    let opened = Timestamp::now();
+    let wanted = orders.namer.as_ref().map_or_else(|| new.name.clone(), |namer| namer.name(&new.name));
+    let place = live::claim(&orders.out, &wanted)?;
+    let about = about(settings, place.name(), &new, opened);
+    let recorder = live::LiveRecorder::create(place, journal_opening(settings, about.clone(), &new, opened))?;
+    let began = Instant::now();
+    let (asks_in, asks) = bounded(WAITING_MAX);
+    let state = Arc::new(Mutex::new(State {
+        call: new.name.clone(),
+        stored_as: about.call.clone(),
+        opened: opened.to_string(),
+        rate_hz: new.sound.rate_hz,
+        mask_reach_s: settings.live.reach_s.value,
+        agent_dbfs: -96.0,
+        customer_dbfs: -96.0,
+        ..State::default()
+    }));
+    let end = Arc::new(AtomicBool::new(false));
+    let handle = Handle {
+        call: new.name.clone(),
+        asks: asks_in,
+        position: new.sound.intake.position(),
+        state: Arc::clone(&state),
+        end: Arc::clone(&end),
+    };
+    let Sound { source_hz, rate_hz, delivery, .. } = new.sound;
+    let call = Call::open(opening(settings, &about.call, new.sensitive, rate_hz, delivery));
+    let (mode, picture, revoked) = (settings.vad_mode.value, settings.report.value, orders.revoked.clone());
+    let alarms = alarms(settings.live.staff.windows.as_ref(), &new);
+    let (called, intake) = (new.name.clone(), new.sound.intake);
+    // The detector's state must be made on the thread that uses it.
+    let worker = move || Worker {
+        call,
+        line: Line::new(rate_hz, Bank::new(1, rate_hz, mode)),
+        sides: Sides::new(source_hz, rate_hz),
+        intake,
+        out: LiveOutlet::new(recorder, picture, rate_hz),
+        asks,
+        state,
+        end,
+        rate_hz,
+        began,
+        name: called,
+        opened: MediaTime::ZERO,
+        alarms,
+        tokens: Tokens::new(revoked),
+        meter: Meter::default(),
+    };
+    let (desk_of_it, orders_of_it, name) = (Arc::clone(desk), Arc::clone(orders), new.name.clone());
+    let stored_as = about.call;
+    desk.enter(handle.clone());
+    let drive = move || desk_of_it.leave(drive(worker, &orders_of_it, &stored_as, name));
+    let thread = std::thread::Builder::new().name("call".into()).spawn(drive).map_err(StartError::Thread)?;
+    Ok((handle, thread))
+}
+
+/// What the clock and the call's beginning bring: a private call, the agent's windows.
+fn alarms(windows: Option<&Windows>, new: &NewCall) -> Vec<Alarm> {
+    let now = Instant::now();
+    let mut alarms = Vec::new();
+    if new.private {
+        alarms.push(Alarm { at: now, event: Event::Private });
+    }
+    let (Some(windows), Some(agent)) = (windows, &new.agent) else { return alarms };
+    let here = Zoned::now();
+    if !windows.is_open(agent, here.datetime()) {
+        alarms.push(Alarm { at: now, event: Event::WindowClosed });
+    }
+    for (at, open) in windows.boundaries(agent, here.datetime()) {
+        let ahead = at.to_zoned(here.time_zone().clone()).ok().map(|at| here.duration_until(&at));
+        let ahead = ahead.and_then(|ahead| Duration::try_from(ahead).ok());
+        let event = if open { Event::WindowOpened } else { Event::WindowClosed };
+        alarms.extend(ahead.and_then(|ahead| now.checked_add(ahead)).map(|at| Alarm { at, event }));
+    }
+    alarms
+}
+
+/// The call's opening: used again, word for word, when it is replayed.
+pub fn opening(settings: &Settings, name: &str, sensitive: bool, rate_hz: u32, delivery: Delivery) -> Opening {
+    Opening {
+        name: name.into(),
+        rate_hz,
+        reference: match delivery {
+            Delivery::AgentAlone => Reference::OneParty,
+            Delivery::Both(_) | Delivery::CustomerAlone => Reference::Both,
+        },
+        terms: Terms {
+            on_withdrawal: settings.on_withdrawal.value,
+            purposes: settings.purposes.value.clone(),
+            sensitive,
+        },
+        foreclosed: Vec::new(),
+        findings: Vec::new(),
+        lead_in_ms: settings.lead_in_ms.value,
+        tail_ms: settings.tail_ms.value,
+        reach_ms: settings.live.reach_s.value * 1_000,
+    }
+}
+
+fn journal_opening(settings: &Settings, about: About, new: &NewCall, opened: Timestamp) -> live::Opening {
+    let plan = Plan { rate_hz: new.sound.rate_hz, samples_max: SAMPLES_MAX, speech: settings.speech.value };
+    live::Opening {
+        format: live::journal::FORMAT.into(),
+        source: new.sound.encoding.clone(),
+        opened: opened.to_string(),
+        both_sides: matches!(new.sound.delivery, Delivery::Both(_)),
+        reach_s: settings.live.reach_s.value,
+        list: settings.live.list.value,
+        more: serde_json::Map::from_iter([
+            ("delivery".into(), delivered(new.sound.delivery).into()),
+            ("report".into(), settings.report.value.into()),
+        ]),
+        about,
+        plan,
+    }
+}
+
+/// What is delivered, in the journal's words.
+pub fn delivered(delivery: Delivery) -> &'static str {
+    match delivery {
+        Delivery::Both(_) => "both",
+        Delivery::AgentAlone => "agent",
+        Delivery::CustomerAlone => "customer",
+    }
+}
+
+fn about(settings: &Settings, stored_as: &str, new: &NewCall, opened: Timestamp) -> About {
+    let from = match &settings.agent.value {
+        AgentSide::Preset { name, .. } => format!("preset {name} ({})", settings.agent.origin),
+        AgentSide::Alone(_) => "--party".into(),
+        AgentSide::Channel(_) | AgentSide::Pair => format!("--agent-channel ({})", settings.agent.origin),
+    };
+    let told = format!(
+        "live {:?} {:?} {:?} {} {} {} {} {}",
+        settings.agent.value,
+        settings.on_withdrawal.value,
+        settings.purposes.value,
+        settings.vad_mode.value.number(),
+        settings.lead_in_ms.value,
+        settings.tail_ms.value,
+        new.sound.rate_hz,
+        settings.live.reach_s.value,
+    );
+    About {
+        call: stored_as.into(),
+        recorded_at: opened.to_string(),
+        input: manifest::Input {
+            encoding: new.sound.encoding.clone(),
+            channels: new.sound.delivery.channels(),
+            rate_hz: new.sound.source_hz,
+            files: Vec::new(),
+        },
+        agent_channel: manifest::AgentChannel { channel: new.sound.delivery.agent().unwrap_or(0), from },
+        settings: blake3::hash(told.as_bytes()).to_hex().to_string(),
+        voice: manifest::Voice {
+            detector: "webrtc-vad 0.4".into(),
+            mode: settings.vad_mode.value.number(),
+            lead_in_ms: settings.lead_in_ms.value,
+            tail_ms: settings.tail_ms.value,
+        },
+        policy: manifest::Policy {
+            scope: manifest::Scope::WithConsent,
+            on_withdrawal: match settings.on_withdrawal.value {
+                OnWithdrawal::Erase => manifest::Withdrawal::Erase,
+                OnWithdrawal::Keep => manifest::Withdrawal::Keep,
+            },
+            purposes: settings.purposes.value.clone(),
+            sensitive: new.sensitive,
+        },
+    }
+}
+
+/// Drives a call on its thread to a definite result (ROB-07). What panics in here ends this call's recording alone.
+fn drive(worker: impl FnOnce() -> Worker, orders: &LiveOrders, stored_as: &str, name: String) -> Ended {
+    let worked = catch_unwind(AssertUnwindSafe(|| worker().run().commit()));
+    let committed = match worked {
+        Ok(committed) => committed,
+        Err(panic) => {
+            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+            Err(format!("internal error: {}; please report it", text.unwrap_or("no message")))
+        }
+    };
+    match committed {
+        Ok(manifest) => ended(name, &manifest, None),
+        Err(why) => sealed_interrupted(orders, name, stored_as, why),
+    }
+}
+
+impl Worked {
+    fn commit(self) -> Result<Manifest, String> {
+        self.out.finish(&self.closing).map(|stored| stored.manifest).map_err(|error| error.to_string())
+    }
+}
+
+/// What was laid down before it broke is sealed; if even that fails, the next start does it.
+fn sealed_interrupted(orders: &LiveOrders, name: String, stored_as: &str, why: String) -> Ended {
+    // Its writer is gone, so its journal can be taken, as after a kill.
+    let sealed = live::recover(&orders.out, &mut |_| ()).map_err(|error| error.to_string()).and_then(|recovered| {
+        let found = recovered.into_iter().find(|recovered| recovered.call == stored_as);
+        match found.map(|recovered| recovered.outcome) {
+            Some(Outcome::Sealed(stored) | Outcome::Completed(stored)) => Ok(stored.manifest),
+            Some(Outcome::Failed(error)) => Err(error.to_string()),
+            Some(Outcome::Cleared) | None => Err("nothing of it was there".into()),
+        }
+    });
+    match sealed {
+        Ok(manifest) => ended(name, &manifest, Some(why)),
+        Err(error) => Ended {
+            call: name,
+            stored_as: stored_as.into(),
+            result: "failed".into(),
+            seconds: 0.0,
+            agent_s: 0.0,
+            customer_s: 0.0,
+            manifest: None,
+            error: Some(format!("{why}; and it could not be sealed: {error}. The next start tries again")),
+        },
+    }
+}
+
+fn ended(name: String, manifest: &Manifest, error: Option<String>) -> Ended {
+    let seconds = |samples: u64| samples as f64 / f64::from(manifest.rate_hz.max(1));
+    Ended {
+        call: name,
+        stored_as: manifest.call.clone(),
+        result: match manifest.result {
+            CallResult::Recorded => "recorded",
+            CallResult::Quarantined => "quarantined",
+            CallResult::Interrupted => "interrupted",
+        }
+        .into(),
+        seconds: seconds(manifest.length_samples),
+        agent_s: seconds(manifest.tally.agent.written),
+        customer_s: seconds(manifest.tally.customer.written),
+        manifest: Some(manifest.seal.clone()),
+        error,
+    }
+}

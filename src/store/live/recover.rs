@@ -1,0 +1,88 @@
+//! What a death left is brought to a definite result (ROB-07).
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::journal::JOURNAL;
+use super::place::{clear, desk_lock, dir_of, dirs, take_over};
+use super::replay::Replayed;
+use super::seal;
+use crate::store::commit::Stored;
+use crate::store::error::StoreError;
+use crate::store::files::LIVE_DIR;
+use crate::store::name::Place;
+use crate::store::tracks::Site;
+
+/// What the manifest says of a call that was found without its writer.
+const WHY: &str = "the process that wrote it ended without closing it";
+
+/// A call that was found without its writer.
+#[derive(Debug)]
+pub struct Recovered {
+    /// Its name; what its directory is called if the name is not known.
+    pub call: String,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a call that was found without its writer.
+#[derive(Debug)]
+pub enum Outcome {
+    /// What stood at its last checkpoint is sealed: `interrupted`, or `quarantined`.
+    Sealed(Box<Stored>),
+    /// It had been closed, and only its files had to be moved to their places.
+    Completed(Box<Stored>),
+    /// Nothing of it was worth a manifest (its writer died while opening it), or it stood already: cleared away.
+    Cleared,
+    /// It could not be sealed; it stays as it is for the next time.
+    Failed(StoreError),
+}
+
+/// Seals every call in `dir` whose writer has died. Calls in hand are left alone. `progress` is told the directory of
+/// each call before it is worked on. One that fails does not stop the others.
+pub fn recover(dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<Vec<Recovered>, StoreError> {
+    let live = dir.join(LIVE_DIR);
+    if !live.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut left = Vec::new();
+    {
+        let _desk = desk_lock(&live)?;
+        for own in dirs(&live)? {
+            match take_over(&own) {
+                Ok(Some(journal)) => left.push((own, Ok(Some(journal)))),
+                Ok(None) => {}
+                Err(error) if seal::is_missing(&error) => left.push((own, Ok(None))),
+                Err(error) => left.push((own, Err(error))),
+            }
+        }
+    }
+    let recovered = left.into_iter().map(|(own, journal)| {
+        let escaped = own.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        progress(&escaped);
+        let mut call = escaped;
+        let outcome = journal.and_then(|journal| one(dir, &own, journal, &mut call)).unwrap_or_else(Outcome::Failed);
+        Recovered { call, outcome }
+    });
+    Ok(recovered.collect())
+}
+
+fn one(dir: &Path, own: &PathBuf, journal: Option<File>, call: &mut String) -> Result<Outcome, StoreError> {
+    let cleared = |journal| clear(own, journal).map(|()| Outcome::Cleared);
+    let Some(mut journal) = journal else { return cleared(None) };
+    let Some(replayed) = Replayed::read(&mut journal, &own.join(JOURNAL))? else { return cleared(Some(journal)) };
+    let place = Place::new(dir, &replayed.opening.about.call)?;
+    if dir_of(&place) != *own {
+        let why = format!("it is the journal of `{}`", place.name());
+        return Err(StoreError::Record { file: own.join(JOURNAL), why });
+    }
+    *call = place.name().into();
+    if seal::stands(&place) {
+        return cleared(Some(journal));
+    }
+    let site = Site { place, live: Some(own.clone()) };
+    match seal::laid(own)? {
+        Some(stored) => Ok(Outcome::Completed(Box::new(seal::stand(&site, journal, stored)?))),
+        None => Ok(Outcome::Sealed(Box::new(seal::interrupted(&site, journal, WHY)?))),
+    }
+}
