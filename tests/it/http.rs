@@ -351,7 +351,7 @@ fn with_a_token_and_tls_only_who_brings_it_is_answered() {
     assert!(ran.out.starts_with("a  "), "{}", ran.out);
     assert!(ctl(&[&ca[..], &["calls"]].concat()).ends(2).err.contains("token_needed"));
     assert!(ctl(&[&ca[..], &["--token-file", "other", "calls"]].concat()).ends(2).err.contains("token_needed"));
-    assert!(ctl(&["--token-file", "token", "calls"]).ends(2).err.contains("no recorder answers"));
+    assert!(ctl(&["--token-file", "token", "calls"]).ends(2).err.contains("--tls-ca"));
     let plain = scratch.run(&["ctl", "--at", "http://10.0.0.1:1", "--token-file", "token", "calls"]).ends(2);
     assert!(plain.err.contains("https"), "{}", plain.err);
 }

@@ -18,7 +18,7 @@ pub struct Args {
     /// The API's token: a file of one line
     #[arg(long, value_name = "FILE", global = true)]
     token_file: Option<PathBuf>,
-    /// The certificate (PEM) by which the recorder's own is signed, if it is not a public authority's
+    /// For https: the authority (PEM) that signed the recorder's certificate
     #[arg(long, value_name = "FILE", global = true)]
     tls_ca: Option<PathBuf>,
     /// The call. May be left out if exactly one is in hand

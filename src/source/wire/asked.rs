@@ -77,6 +77,20 @@ pub fn parse_asked(kind: &str, body: &[u8]) -> Result<AskedFor, Fault> {
     Ok(AskedFor { event, expires })
 }
 
+/// JSON knows one kind of number: `7.0` is the whole number 7.
+fn whole(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(whole),
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|n| n.fract() == 0.0 && (0.0..18_446_744_073_709_551_616.0).contains(n));
+            if let Some(whole) = whole.filter(|_| number.is_f64()) {
+                *value = Value::from(whole as u64);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Takes a line apart that names its own kind (`event`), as on a control descriptor. The line of an events file may be
 /// given as it is: what places it (`at`, `call`) is passed over, since what is asked of a live call happens now.
 pub fn parse_line_asked(line: &[u8]) -> Result<AskedFor, Fault> {
@@ -95,20 +109,6 @@ pub fn parse_line_asked(line: &[u8]) -> Result<AskedFor, Fault> {
     let kept = value.into_iter().filter(|(key, _)| !["event", "at", "call"].contains(&key.as_str()));
     let body = Value::Object(kept.collect()).to_string();
     parse_asked(&kind, body.as_bytes())
-}
-
-/// JSON knows one kind of number: `7.0` is the whole number 7.
-fn whole(value: &mut Value) {
-    match value {
-        Value::Array(values) => values.iter_mut().for_each(whole),
-        Value::Number(number) => {
-            let whole = number.as_f64().filter(|n| n.fract() == 0.0 && (0.0..18_446_744_073_709_551_616.0).contains(n));
-            if let Some(whole) = whole.filter(|_| number.is_f64()) {
-                *value = Value::from(whole as u64);
-            }
-        }
-        _ => {}
-    }
 }
 
 fn expiry(value: &Value) -> Result<Timestamp, Fault> {

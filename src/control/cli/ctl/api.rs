@@ -1,6 +1,7 @@
 //! The recorder's API from the other side: asks, and says in a line what was answered.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -41,30 +42,18 @@ pub(super) struct Api {
 impl Api {
     pub(super) fn new(args: &Args) -> Result<Api, Failed> {
         let token = args.token_file.as_deref().map(read_token).transpose().map_err(|error| usage(error.to_string()))?;
-        let mut tls = TlsConfig::builder();
-        if let Some(path) = &args.tls_ca {
-            let bytes = read_key(path).map_err(|error| usage(error.to_string()))?;
-            let certs = parse_pem(&bytes).filter_map(|item| match item {
-                Ok(PemItem::Certificate(certificate)) => Some(certificate),
-                _ => None,
-            });
-            let certs: Vec<_> = certs.collect();
-            if certs.is_empty() {
-                return Err(usage(format!("{}: there is no certificate in it (PEM)", path.display())));
-            }
-            tls = tls.root_certs(RootCerts::from(certs));
-        }
         let at = args.at.trim_end_matches('/').to_owned();
         let near = ["http://127.", "http://localhost", "http://[::1]"].iter().any(|start| at.starts_with(start));
         if token.is_some() && !at.starts_with("https://") && !near {
             return Err(usage("the token is not sent over a network in the clear; use https"));
         }
+        let tls = tls(args, at.starts_with("https://"))?;
         // No proxy: what is asked is between this machine and the recorder. No redirects: nobody else gets the token.
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
-            .tls_config(tls.build())
+            .tls_config(tls)
             .timeout_connect(Some(CONNECT_WITHIN))
             .timeout_recv_response(Some(ANSWER_WITHIN))
             .timeout_per_read(Some(SILENT_MAX.max(ANSWER_WITHIN)));
@@ -152,6 +141,31 @@ impl Api {
             }
         }
         Err(usage(format!("the recorder at {} has ended", self.at)))
+    }
+}
+
+/// Whose certificates are believed: those that were given, and nobody else's.
+fn tls(args: &Args, needed: bool) -> Result<TlsConfig, Failed> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = TlsConfig::builder().unversioned_rustls_crypto_provider(provider);
+    let Some(path) = &args.tls_ca else {
+        return match needed {
+            true => Err(usage(
+                "whose certificates are believed? Give --tls-ca FILE: the authority that signed the recorder's (for the \
+                 public ones, what the system keeps: /etc/ssl/certs/ca-certificates.crt)",
+            )),
+            false => Ok(tls.build()),
+        };
+    };
+    let bytes = read_key(path).map_err(|error| usage(error.to_string()))?;
+    let certs = parse_pem(&bytes).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    let certs: Vec<_> = certs.collect();
+    match certs.is_empty() {
+        true => Err(usage(format!("{}: there is no certificate in it (PEM)", path.display()))),
+        false => Ok(tls.root_certs(RootCerts::from(certs)).build()),
     }
 }
 
