@@ -5,6 +5,8 @@ mod say;
 
 pub mod batch;
 pub mod check;
+#[cfg(feature = "capture")]
+pub mod devices;
 pub mod erase;
 pub mod evaluate;
 pub mod flags;
@@ -48,6 +50,9 @@ enum Command {
     Sweep(sweep::Args),
     /// Score a labelled set: the detector, and what is stored.
     Evaluate(evaluate::Args),
+    /// List the sound devices and what each can do.
+    #[cfg(feature = "capture")]
+    Devices(devices::Args),
     /// List the known exports and what each preset assumes.
     Presets,
     /// Print the JSON Schema of a line of an events file.
@@ -67,6 +72,8 @@ pub fn main() -> Exit {
         Command::Erase(args) => erase::main(&args),
         Command::Sweep(args) => sweep::main(&args),
         Command::Evaluate(args) => evaluate::main(&args),
+        #[cfg(feature = "capture")]
+        Command::Devices(args) => devices::main(&args),
         Command::Presets => presets::main(),
         Command::Schema => {
             say!("{}", crate::source::wire::events::SCHEMA);
