@@ -2,6 +2,8 @@
 
 mod archive;
 mod canary;
+#[cfg(all(feature = "capture", target_os = "linux"))]
+mod capture;
 mod common;
 mod compile_fail;
 mod crashes;

@@ -14,9 +14,9 @@ const GAPS_MAX: usize = 64;
 /// Longest wait for a device that delivers always, nanoseconds: then it has stalled (ROB-02).
 const STALL_NS: f64 = 1e9;
 /// A steady device that is so far off its clock has lost sound, or made some up.
-const JUMP_NS: f64 = 50e6;
+const JUMP_NS: f64 = 20e6;
 /// It has to be off for so long: a callback that came late is no loss.
-const JUMP_LASTS_NS: f64 = 250e6;
+const JUMP_LASTS_NS: f64 = 400e6;
 /// A sparse device that is so late was silent. A stream that began anew is believed at once as well.
 const PAUSE_NS: f64 = 20e6;
 /// Shortest and longest wait for a sparse device.
@@ -161,6 +161,7 @@ impl Side {
     /// From frame `at` of the device on, everything lies so much later (or earlier, if negative).
     fn jump_by(&mut self, nanos: f64, at: u64) {
         let frames = (nanos * self.hz / 1e9).round() as i64;
+        self.clock.doubt();
         let before = self.jump.take();
         let at = before.map_or(at, |jump| jump.at);
         self.jump = Some(Jump { at, frames: frames + before.map_or(0, |jump| jump.frames) });

@@ -84,7 +84,9 @@ impl Device {
                 continue;
             }
             self.announced += self.callback;
-            let nanos = ((end + self.random_ms(3)) * 1e9) as u64;
+            // A callback that was held up is dated when it comes.
+            let late = if now - end > 0.1 { now } else { end + self.random_ms(3) };
+            let nanos = (late * 1e9) as u64;
             let stamp = Stamp { frames: self.announced, nanos, epoch: self.epoch };
             aligner.stamp(self.whose, stamp, now_ns);
             let mut samples = std::mem::take(&mut self.samples);

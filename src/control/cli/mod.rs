@@ -8,6 +8,8 @@ pub mod batch;
 pub mod check;
 #[cfg(feature = "http")]
 pub mod ctl;
+#[cfg(feature = "capture")]
+pub mod devices;
 pub mod erase;
 pub mod evaluate;
 pub mod flags;
@@ -72,6 +74,9 @@ enum Command {
     Ctl(Box<ctl::Args>),
     /// Put an agent's acknowledgement of purpose, retention, access and rules on file.
     Acknowledge(acknowledge::Args),
+    /// List the sound devices and what each can do.
+    #[cfg(feature = "capture")]
+    Devices(devices::Args),
     /// List the known exports and what each preset assumes.
     Presets,
     /// Print the JSON Schema of a line of an events file.
@@ -99,6 +104,8 @@ pub fn main() -> Exit {
         #[cfg(feature = "http")]
         Command::Ctl(args) => ctl::main(&args),
         Command::Acknowledge(args) => acknowledge::main(&args),
+        #[cfg(feature = "capture")]
+        Command::Devices(args) => devices::main(&args),
         Command::Presets => presets::main(),
         Command::Schema => {
             say!("{}", crate::source::wire::events::SCHEMA);
