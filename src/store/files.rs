@@ -160,6 +160,7 @@ pub fn create_dir(dir: &Path) -> Result<(), StoreError> {
 
 /// Makes a directory that was not there, readable by its owner only.
 pub(super) fn make_private_dir(dir: &Path) -> io::Result<()> {
+    #[cfg_attr(not(unix), allow(unused_mut))]
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
