@@ -53,6 +53,13 @@ build() {
 
 wineboot() {
     timeout 300 "$wine" wineboot.exe --init >/dev/null 2>&1 || die 'Wine does not start'
+    # Rust takes its random numbers from a library that Windows has since 8 and Debian's Wine 8.0 has not.
+    local system=$WINEPREFIX/drive_c/windows/system32
+    [ -e "$system/bcryptprimitives.dll" ] || x86_64-w64-mingw32-gcc -shared -x c -o "$system/bcryptprimitives.dll" - -ladvapi32 <<'C'
+#include <windows.h>
+#include <ntsecapi.h>
+__declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE bytes, SIZE_T count) { return RtlGenRandom(bytes, (ULONG)count); }
+C
 }
 
 linux() { target/debug/oneside "$@"; }
@@ -87,8 +94,12 @@ pipe() {
     linux pipe --call piped --out "$room/linux" "${stereo[@]}" <"$room/call.raw" 2>/dev/null
     windows pipe --call piped --out "$room/windows" "${stereo[@]}" <"$room/call.raw" 2>/dev/null
     same "$room/linux/piped.agent.wav" "$room/windows/piped.agent.wav"
+    # shellcheck disable=SC2094 # it is read only
     windows pipe --call handed-on --out "$room/windows" "${stereo[@]}" --pass-through original \
         <"$room/call.raw" 2>/dev/null | cmp - "$room/call.raw" || die 'what is handed on differs'
+    if windows pipe --call kept --out "$room/windows" "${stereo[@]}" --pass-through original \
+        <"$room/call.raw" >"$room/whole-call" 2>/dev/null; then die 'the whole call may go into a file'; fi
+    [ ! -s "$room/whole-call" ] || die 'the whole call went into a file'
     windows verify "$room/windows" >/dev/null
 }
 
@@ -102,7 +113,7 @@ steered() {
         <"$room/sound" 2>"$room/said" &
     recorder=$!
     exec 8>"$room/sound"
-    local url= _
+    local url="" _
     for _ in $(seq 300); do
         url=$(grep -ao 'http://[0-9.:]*' "$room/said") && break
         kill -0 $recorder 2>/dev/null || die "the recorder ended: $(cat "$room/said")"

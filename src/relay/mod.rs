@@ -160,10 +160,13 @@ fn is_regular_file() -> io::Result<bool> {
     Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
 }
 
-/// What it is cannot be asked for here without unsafe code; the manual says so.
-#[cfg(not(unix))]
+/// Files tell what they are and where one is in them; pipes, consoles and devices do not.
+#[cfg(windows)]
 fn is_regular_file() -> io::Result<bool> {
-    Ok(false)
+    use std::io::Seek;
+    use std::os::windows::io::AsHandle;
+    let mut out = std::fs::File::from(io::stdout().as_handle().try_clone_to_owned()?);
+    Ok(out.metadata().is_ok_and(|what| what.is_file()) && out.stream_position().is_ok())
 }
 
 #[cfg(test)]

@@ -24,3 +24,5 @@ mod in_hand;
 mod manual;
 mod memory;
 mod resume;
+#[cfg(all(unix, feature = "http"))]
+mod switch;
