@@ -192,7 +192,7 @@ impl Worker {
                 Outcome::Unchanged => "unchanged",
                 Outcome::Rejected(_) => "rejected",
             },
-            refusal: took.refusal().map(|refusal| refusal_code(refusal)),
+            refusal: took.refusal().map(refusal_code),
             sample: took.at.0,
             seconds: took.at.seconds(self.rate_hz),
             writer_sample: took.writer.0,
