@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use super::flags::{Knobs, Reading, Writing};
 use crate::config::{ConfigError, Names, Raw, Settings, Sided, read_key, read_token_list, resolve};
 use crate::control::exit::Exit;
+use crate::run::hardening::keep_out_of_swap;
 use crate::run::live::start::{LiveOrders, NewCall, StartError, start};
 use crate::run::live::{Desk, Ended, recover};
 use crate::run::naming::Namer;
@@ -137,6 +138,9 @@ pub fn begin(
             Some(Namer::new(&key).map_err(|error| usage(error.to_string()))?)
         }
     };
+    if let Err(why) = keep_out_of_swap() {
+        warn_line!("oneside: {why}");
+    }
     tell_recovered(out);
     let desk = Arc::new(Desk::default());
     let orders = Arc::new(LiveOrders { out: out.into(), settings, revoked, namer });
