@@ -13,6 +13,14 @@ mod evaluate;
 mod faults;
 mod hardening;
 mod hunt;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod live_common;
 mod manual;
 mod memory;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod pipe;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod pipe_consent;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod pipe_relay;
 mod resume;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::flags::{Knobs, Reading, Writing};
 use crate::config::{ConfigError, Names, Raw, Settings, Sided, read_key, read_token_list, resolve};
@@ -116,7 +117,6 @@ pub fn begin(
     if let Some(config) = http_config {
         let running = crate::control::http::serve(Arc::clone(&desk), config, Arc::default())
             .map_err(|error| usage(error.to_string()))?;
-        warn_line!("oneside: steering at {}", running.url);
         started.http = Some(running);
     }
     if let Some(call) = call {
@@ -127,6 +127,11 @@ pub fn begin(
             warn_line!("oneside: a call `{}` stands already; this one is kept as `{state}`", started.call);
         }
         started.thread = Some(thread);
+    }
+    // Said when the call is in hand: whoever reads it may steer at once.
+    #[cfg(feature = "http")]
+    if let Some(running) = &started.http {
+        warn_line!("oneside: steering at {}", running.url);
     }
     Ok(started)
 }
@@ -139,16 +144,21 @@ fn tell_recovered(out: &Path) {
     }
 }
 
-/// Waits until the call stands, and says how it ended.
-pub fn ended(mut started: Started, interrupted: bool) -> Exit {
+/// Waits until the call stands, and says how it ended. A store that does not answer is waited for until a signal says
+/// that nobody wants to wait any more.
+pub fn ended(mut started: Started, interrupted: &AtomicBool) -> Exit {
     let call = std::mem::take(&mut started.call);
-    if interrupted {
-        let _ = started.desk.close(&call); // it may have ended in this moment
-    }
-    if let Some(thread) = started.thread.take()
-        && thread.join().is_err()
-    {
-        return Exit::Bug;
+    if let Some(thread) = started.thread.take() {
+        while !thread.is_finished() && !interrupted.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        if !thread.is_finished() && started.desk.close(&call).is_err() && !thread.is_finished() {
+            warn_line!("oneside: {call}: its store does not answer; what stands is sealed at the next start");
+            return Exit::Disk;
+        }
+        if thread.join().is_err() {
+            return Exit::Bug;
+        }
     }
     let ended = started.desk.ended().into_iter().find(|ended| ended.call == call);
     #[cfg(feature = "http")]

@@ -203,7 +203,7 @@ fn carry(source: PipeSource, inlet: Inlet, relay: Option<Relay>, delivery: Deliv
     if let Err(error) = &read {
         warn_line!("oneside: {error}; what came before it is kept");
     }
-    let exit = ended(started, interrupted.load(Ordering::Relaxed));
+    let exit = ended(started, &interrupted);
     if read.is_err() && exit == Exit::Done { Exit::Partly } else { exit }
 }
 
