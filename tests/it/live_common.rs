@@ -210,7 +210,7 @@ impl Sender {
         thread::sleep((self.begun + spoken).saturating_duration_since(Instant::now()));
     }
 
-    /// Sends no more, and closes the input; what was sent.
+    /// Sends no more; what was sent.
     pub fn stop(self) -> Vec<u8> {
         self.stop.store(true, Ordering::Relaxed);
         self.end()
@@ -249,9 +249,10 @@ pub struct Talk {
     pub live: Live,
     /// Who speaks.
     pub sender: Sender,
+    /// What it was answered.
+    pub answers: Vec<Value>,
     address: String,
     rate: String,
-    answers: Vec<Value>,
 }
 
 impl Talk {

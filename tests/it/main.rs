@@ -20,7 +20,15 @@ mod memory;
 #[cfg(all(unix, feature = "pipe", feature = "http"))]
 mod pipe;
 #[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod pipe_canary;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
 mod pipe_consent;
 #[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod pipe_kill;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
 mod pipe_relay;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod pipe_soak;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod replay;
 mod resume;

@@ -116,7 +116,8 @@ fn mask() {
     let from = talk.granted();
     talk.sender.wait(6.0);
     let (status, answer) = talk.ask("masked", json!({"seconds": 1}));
-    let (masked, until) = (answer["masked_from"].as_u64().unwrap() as usize, answer["sample"].as_u64().unwrap() as usize);
+    let (masked, until) =
+        (answer["masked_from"].as_u64().unwrap() as usize, answer["sample"].as_u64().unwrap() as usize);
     assert_eq!((status, masked), (200, until - RATE as usize), "{answer}");
     let over = talk.over();
     over.keeps(&[(from, masked), (until, 7 * RATE as usize)]);
@@ -214,7 +215,10 @@ fn sender_pauses() {
     assert!((1.6..2.8).contains(&(absent as f64 / f64::from(RATE))), "{absent} samples are absent");
     assert_eq!(over.manifest["tally"]["agent"]["left_out"]["absent"], absent);
     let lost = &over.manifest["live"]["losses"][0];
-    assert_eq!((&lost["reason"], &lost["intended"], &lost["samples"]), (&json!("absent"), &json!(true), &json!(absent)));
+    assert_eq!(
+        (&lost["reason"], &lost["intended"], &lost["samples"]),
+        (&json!("absent"), &json!(true), &json!(absent))
+    );
     // What was said lies before the silence and behind it, whole.
     let stored = over.customer.as_ref().unwrap();
     let kept: Vec<i16> = stored.iter().copied().filter(|value| *value != 0).collect();

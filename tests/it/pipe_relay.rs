@@ -70,7 +70,9 @@ fn of_the_agents_side_alone_everybody_else_is_silent_in_every_encoding() {
             let bytes = encode::body(&interleave(&channels), put);
             let mut expected = bytes.clone();
             let other = if side == "left" { silence.len() } else { 0 };
-            expected.chunks_mut(2 * silence.len()).for_each(|f| f[other..other + silence.len()].copy_from_slice(silence));
+            expected
+                .chunks_mut(2 * silence.len())
+                .for_each(|f| f[other..other + silence.len()].copy_from_slice(silence));
             let name = format!("{encoding}-{side}");
             let format = ["--raw", encoding, "--rate", "8000", "--channels", "2", "--agent-channel", side];
             let to = ["pipe", "--call", &name, "--out", "out", "--pass-through", "agent"];
@@ -170,7 +172,7 @@ fn nobody_who_listens_any_more_ends_a_recording() {
     input.write_all(&bytes[BYTES_PER_S..]).unwrap();
     drop(input);
     live.ended().ends(0);
-    assert!(scratch.files("out")["out/call.agent.wav"] == scratch.files("batch")["batch/call.agent.wav"]);
+    assert!(scratch.files("out")["call.agent.wav"] == scratch.files("batch")["call.agent.wav"]);
 }
 
 #[test]
@@ -197,7 +199,7 @@ fn a_listener_who_is_slow_hears_all_and_nothing_is_lost() {
     let manifest = scratch.json("out/call.json");
     assert_eq!(manifest["tally"]["agent"]["left_out"].get("lost"), None, "{manifest}");
     // Between the pieces lies nothing on purpose, either: it comes faster than real time.
-    assert!(scratch.files("out")["out/call.agent.wav"] == scratch.files("batch")["batch/call.agent.wav"]);
+    assert!(scratch.files("out")["call.agent.wav"] == scratch.files("batch")["call.agent.wav"]);
 }
 
 #[test]

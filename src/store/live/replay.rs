@@ -3,9 +3,10 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::journal::{self, Checkpoint, FORMAT, Line, Opening};
+use super::journal::{self, Applied, Checkpoint, FORMAT, Line, Opening};
 use super::recorder::Losses;
 use crate::call::{CallResult, Closing, Finding, MediaTime, Span, Tally};
+use crate::consent::event::Rank;
 use crate::consent::{Dropped, Gate, Ledger, Outcome, Stamped};
 use crate::store::StoreError;
 use crate::store::manifest::{self, Leak};
@@ -57,7 +58,7 @@ impl Replayed {
             agent: Vec::new(),
             customer: Vec::new(),
             erased_since: 0,
-            gate: Gate::new(opening.about.policy.terms(), Vec::new()),
+            gate: Gate::new(opening.about.policy.terms(), Vec::new()).at_rate(opening.plan.rate_hz),
             ledger: Ledger::new(&opening.about.call),
             rejected: 0,
             losses: Losses::default(),
@@ -68,7 +69,7 @@ impl Replayed {
 
     fn take(&mut self, line: Line) {
         match line {
-            Line::Event(applied) => self.apply(&applied.stamped()),
+            Line::Event(applied) => self.apply(&applied),
             Line::Gap(gap) => self.losses.add(&gap),
             Line::Quarantined { .. } => self.gate.quarantine(),
             Line::Digest(digest) => self.digest = Some(digest.blake3),
@@ -77,15 +78,22 @@ impl Replayed {
         }
     }
 
-    fn apply(&mut self, stamped: &Stamped) {
-        let effect = self.gate.apply(stamped);
+    /// As the call took it: see `Call::take_now`.
+    fn apply(&mut self, applied: &Applied) {
+        let mut stamped = applied.stamped();
+        if stamped.event.rank() == Rank::Opens {
+            let at = stamped.at.max(self.gate.latest());
+            stamped = Stamped::placed(at, stamped.wall, stamped.event, self.opening.plan.rate_hz);
+        }
+        let effect = self.gate.apply_reaching(&stamped, MediaTime(applied.released));
         let before = samples(&self.customer);
-        for erased in &effect.erased {
-            self.customer = self.customer.iter().flat_map(|written| without(*written, erased.span)).collect();
+        let gone = effect.erased.iter().map(|erased| erased.span).chain(effect.masked_customer);
+        for span in gone {
+            self.customer = self.customer.iter().flat_map(|written| without(*written, span)).collect();
         }
         self.erased_since += before - samples(&self.customer);
         self.rejected += u64::from(matches!(effect.outcome, Outcome::Rejected(_)));
-        self.ledger.record(stamped, &effect);
+        self.ledger.record(&stamped, &effect);
     }
 
     fn pass(&mut self, checkpoint: Checkpoint) {
