@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use super::flags::{Knobs, Reading, Writing};
 use super::live::{LiveFlags, Started, begin, describe, ended};
-use crate::config::{AgentSide, Alone, Settings, Sided};
+use crate::archive::Place;
+use crate::config::{AgentSide, Alone, Names, Settings, Sided};
 use crate::control::exit::Exit;
 use crate::relay::{PassThrough, Relay};
 use crate::ring::{Inlet, ring};
@@ -109,6 +110,9 @@ fn ready(args: &Args) -> Result<Ready, String> {
         Some(_) => Sided::ByParty(Alone::Agent),
     };
     let settings = args.knobs.live_settings(&args.writing, &reading, &args.live, sided).map_err(|e| e.to_string())?;
+    if let Names::Plain = settings.names.value {
+        Place::new(&args.out, &args.call).map_err(|error| error.to_string())?;
+    }
     let raw = reading.raw_format()?;
     let relay = args.pass_through.as_deref().map(|what| {
         let what = if what == "agent" { PassThrough::Agent } else { PassThrough::Original };
@@ -218,7 +222,7 @@ fn carry(source: PipeSource, inlet: Inlet, relay: Option<Relay>, delivery: Deliv
     if let Err(error) = &read {
         warn_line!("oneside: {error}; what came before it is kept");
     }
-    let exit = ended(started, interrupted.load(Ordering::Relaxed));
+    let exit = ended(started, &interrupted);
     if read.is_err() && exit == Exit::Done { Exit::Partly } else { exit }
 }
 

@@ -25,6 +25,8 @@ use crate::voice::Speech;
 pub const TICK: Duration = Duration::from_millis(5);
 /// How often what was cleared is laid on disk and entered in the journal: a kill loses this and the holdback (SEC-05).
 pub const CHECKPOINT: Duration = Duration::from_millis(400);
+/// The same for sound that comes faster than it was spoken: so many seconds of it.
+const CHECKPOINT_S: u64 = 5;
 /// How often the state is published while nothing happens.
 const PUBLISH: Duration = Duration::from_millis(50);
 
@@ -85,16 +87,17 @@ impl Worker {
     /// Drives the call to its end.
     pub fn run(mut self) -> Worked {
         let mut checkpoint = Instant::now();
-        let mut published = Instant::now();
+        let (mut published, mut laid) = (Instant::now(), MediaTime::ZERO);
         loop {
             while let Ok(asked) = self.asks.try_recv() {
                 self.answer(asked);
             }
             self.ring_alarms();
             let came = self.take();
-            if checkpoint.elapsed() >= CHECKPOINT {
+            let here = self.call.position();
+            if checkpoint.elapsed() >= CHECKPOINT || here.0 - laid.0 >= CHECKPOINT_S * u64::from(self.rate_hz) {
                 self.out.checkpoint(&self.call);
-                checkpoint = Instant::now();
+                (checkpoint, laid) = (Instant::now(), here);
             }
             if published.elapsed() >= PUBLISH {
                 self.publish();
