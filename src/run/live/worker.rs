@@ -77,6 +77,8 @@ pub struct Alarm {
 
 /// How a worker came to its end.
 pub struct Worked {
+    /// Frames of the source that are missing without intent, and with.
+    pub missing: (u64, u64),
     /// The call's facts.
     pub closing: Closing,
     /// What was written, ready to be committed.
@@ -147,7 +149,7 @@ impl Worker {
         let (bytes, digest) = self.intake.digest();
         self.out.digest(bytes, &digest);
         let closing = self.call.close(&mut self.out);
-        Worked { closing, out: self.out }
+        Worked { missing: self.meter.missing(), closing, out: self.out }
     }
 
     /// Applies what was asked between two frames, and says what it did.
