@@ -284,5 +284,4 @@ impl<W: Word> Drop for Drain<W> {
 }
 
 #[cfg(test)]
-#[path = "ring_tests.rs"]
-mod ring_tests;
+mod tests;

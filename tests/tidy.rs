@@ -24,8 +24,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     (
         "run",
         &[
-            "audio", "ring", "split", "bleed", "voice", "consent", "call", "store", "source", "archive", "config",
-            "evaluate",
+            "audio", "relay", "ring", "split", "bleed", "voice", "consent", "policy", "call", "store", "source",
+            "archive", "config", "evaluate",
         ],
     ),
     ("control", &["run", "archive", "config", "consent", "call", "evaluate", "source"]),

@@ -101,14 +101,14 @@ pub struct Aligner {
 
 enum Reader {
     Plain,
-    Converting(Converter),
+    Converting(Box<Converter>),
 }
 
 impl Reader {
     fn new(from_hz: u32, to_hz: u32, block: usize) -> Reader {
         match from_hz == to_hz {
             true => Reader::Plain,
-            false => Reader::Converting(Converter::new(from_hz, to_hz, block, TAPS)),
+            false => Reader::Converting(Box::new(Converter::new(from_hz, to_hz, block, TAPS))),
         }
     }
 
@@ -146,7 +146,7 @@ impl Aligner {
     /// For two devices at their own rates. `customer_cadence` tells a loopback from what delivers always.
     pub fn new(agent_hz: u32, customer_hz: u32, call_hz: u32, customer_cadence: Cadence) -> Aligner {
         let block = (call_hz / BLOCKS_PER_SECOND) as usize;
-        let bendable = Reader::Converting(Converter::bendable(customer_hz, call_hz, block, TAPS));
+        let bendable = Reader::Converting(Box::new(Converter::bendable(customer_hz, call_hz, block, TAPS)));
         let mut aligner = Aligner {
             agent: Side::new(agent_hz, Cadence::Steady),
             customer: Side::new(customer_hz, customer_cadence),

@@ -76,6 +76,13 @@ impl Relay {
         self.write(bytes);
     }
 
+    /// Hands on what lies behind the sound. Of the agent's side alone nothing does: it may be half a sample frame.
+    pub fn rest(&mut self, bytes: &[u8]) {
+        if self.what == PassThrough::Original {
+            self.write(bytes);
+        }
+    }
+
     /// Hands on whole sample frames.
     pub fn sound(&mut self, bytes: &[u8], layout: Layout) {
         match self.what {
@@ -134,6 +141,15 @@ impl Write for Stdout {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// Whoever listens hears the end when the conversation ends, not when its recording is sealed, which a slow disk may
+/// hold up. Nothing else is said on standard output, so it may go where standard error goes.
+#[cfg(unix)]
+impl Drop for Stdout {
+    fn drop(&mut self) {
+        let _ = rustix::stdio::dup2_stdout(rustix::stdio::stderr());
     }
 }
 

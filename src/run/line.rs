@@ -113,20 +113,15 @@ impl Sides {
 
     /// Takes an interleaved block apart and in.
     pub fn take(&mut self, delivery: &Delivery, block: &[i16]) {
-        let frames = block.len() / delivery.channels();
         match &mut self.conversion {
             None => {
+                let frames = block.len() / delivery.channels();
                 let from = self.agent.len();
                 self.agent.resize(from + frames, 0);
                 self.customer.resize(from + frames, 0);
                 delivery.split(block, &mut self.agent[from..], &mut self.customer[from..]);
             }
-            Some(conversion) => {
-                let mut agent = Zeroizing::new(vec![0; frames]);
-                let mut customer = Zeroizing::new(vec![0; frames]);
-                delivery.split(block, &mut agent, &mut customer);
-                conversion.take(&agent, &customer, &mut self.agent, &mut self.customer);
-            }
+            Some(conversion) => conversion.take(delivery, block, &mut self.agent, &mut self.customer),
         }
     }
 
@@ -161,6 +156,8 @@ struct Conversion {
     agent: Converter,
     customer: Converter,
     piece: Zeroizing<Vec<i16>>,
+    /// A piece of each side on its way into its converter.
+    apart: [Zeroizing<Vec<i16>>; 2],
     skip: usize,
     taken_in: u64,
     given_out: u64,
@@ -172,17 +169,23 @@ impl Conversion {
         let agent = Converter::new(input_hz, rate_hz, block, TAPS);
         let skip = agent.delay();
         let customer = Converter::new(input_hz, rate_hz, block, TAPS);
-        Conversion { agent, customer, piece: Zeroizing::new(vec![0; block]), skip, taken_in: 0, given_out: 0 }
+        let piece = Zeroizing::new(vec![0; block]);
+        let apart = [(); 2].map(|()| Zeroizing::new(vec![0; FRAME_MAX]));
+        Conversion { agent, customer, piece, apart, skip, taken_in: 0, given_out: 0 }
     }
 
-    fn take(&mut self, agent: &[i16], customer: &[i16], agent_out: &mut Vec<i16>, customer_out: &mut Vec<i16>) {
-        self.taken_in += agent.len() as u64;
+    fn take(&mut self, delivery: &Delivery, block: &[i16], agent_out: &mut Vec<i16>, customer_out: &mut Vec<i16>) {
+        self.taken_in += (block.len() / delivery.channels()) as u64;
         // In small pieces, so that the converters' waiting rooms stay small.
-        for (agent, customer) in agent.chunks(FRAME_MAX).zip(customer.chunks(FRAME_MAX)) {
-            self.agent.push(agent);
-            self.customer.push(customer);
+        for piece in block.chunks(FRAME_MAX * delivery.channels()) {
+            let frames = piece.len() / delivery.channels();
+            let [agent, customer] = &mut self.apart;
+            delivery.split(piece, &mut agent[..frames], &mut customer[..frames]);
+            self.agent.push(&agent[..frames]);
+            self.customer.push(&customer[..frames]);
             while self.pull(agent_out, customer_out) > 0 {}
         }
+        self.apart.iter_mut().for_each(|side| side.fill(0));
     }
 
     /// Pulls one piece of each side; the number of samples that came out of each before the cut.

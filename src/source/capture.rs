@@ -39,6 +39,10 @@ use watch::Watch;
 /// Seconds of sound that a ring holds.
 pub const RING_S: usize = 2;
 
+/// ALSA names that stand for no device: the sound server puts its default behind them, and another one when that
+/// changes, without a word.
+const FOLLOWS_DEFAULT: [&str; 4] = ["default", "sysdefault", "pulse", "pipewire"];
+
 /// What is to be captured.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Spec {
@@ -190,10 +194,9 @@ pub fn open(spec: &Spec) -> Result<Capture, CaptureError> {
     for plan in plans {
         let (inlet, drain) = ring(plan.config.sample_rate as usize * RING_S, plan.ring_channels());
         let heartbeat = Arc::new(Heartbeat::new());
-        let ear = plan.ear(inlet, Arc::clone(&heartbeat));
-        let (line, plan) = (plan.line(drain, heartbeat), plan);
+        let ear = Box::new(plan.ear(inlet, Arc::clone(&heartbeat)));
+        lines.push(plan.line(drain, heartbeat));
         watched.push(watch::Watched::open(plan, ear, origin)?);
-        lines.push(line);
     }
     for (line, watched) in lines.iter_mut().zip(&watched) {
         line.buffer_frames = watched.buffer_frames();
@@ -264,7 +267,11 @@ impl Plan {
 
     fn line(&self, drain: Drain, heartbeat: Arc<Heartbeat>) -> Line {
         let (channels, hz, format) = (self.config.channels, self.config.sample_rate, self.format);
-        let how = if self.loopback { ", loopback" } else { "" };
+        let how = match (self.loopback, FOLLOWS_DEFAULT.contains(&self.id.as_str())) {
+            (true, _) => ", loopback",
+            (false, true) => ", whatever the system's default is: name a device to be held to it",
+            (false, false) => "",
+        };
         Line {
             drain,
             heartbeat,

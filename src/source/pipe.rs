@@ -141,8 +141,9 @@ impl PipeSource {
         (BLOCK_BYTES as u64 * 1_000).div_ceil(bytes_per_s)
     }
 
-    /// Reads until the stream ends or `stop` is raised: hands on, decodes, pushes, and tells `heard` the bytes of sound
-    /// that were taken into the ring whole or in part. Runs on a thread of its own.
+    /// Reads until the stream ends or `stop` is raised: hands on, decodes, pushes. What lies behind the sound (half a
+    /// sample frame, chunks after a `data` chunk that tells its size) is handed on, too, and a sender is heard out: one
+    /// whose pipe is shut early fails. Runs on a thread of its own.
     pub fn run(
         mut self,
         mut inlet: Inlet,
@@ -157,14 +158,12 @@ impl PipeSource {
         if let Some((relay, _)) = &mut relay {
             relay.head(&self.head);
         }
-        while !stop.load(Ordering::Relaxed) {
+        while !stop.load(Ordering::Relaxed) && self.left != Some(0) {
             let most = self.left.map_or(BLOCK_BYTES, |left| left.min(BLOCK_BYTES as u64) as usize);
-            let read = match self.input.read(&mut bytes[have..have + most]) {
-                Ok(0) => break,
-                Ok(read) => read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(source) => return Err(PipeError::Read { offset, source }),
-            };
+            let read = self.read(&mut bytes[have..have + most], offset)?;
+            if read == 0 {
+                break;
+            }
             offset += read as u64;
             self.left = self.left.map(|left| left - read as u64);
             have += read;
@@ -181,7 +180,33 @@ impl PipeSource {
             have -= whole;
             bytes[have..].fill(0);
         }
+        // The recording is complete; what is left belongs to the conversation alone.
+        drop(inlet);
+        let mut relay = relay.map(|(relay, _)| relay);
+        if let Some(relay) = &mut relay {
+            relay.rest(&bytes[..have]);
+        }
+        while !stop.load(Ordering::Relaxed) {
+            let read = self.read(&mut bytes, offset)?;
+            if read == 0 {
+                break;
+            }
+            offset += read as u64;
+            if let Some(relay) = &mut relay {
+                relay.rest(&bytes[..read]);
+            }
+        }
         Ok(())
+    }
+
+    /// Bytes that came; none at the end.
+    fn read(&mut self, bytes: &mut [u8], offset: u64) -> Result<usize, PipeError> {
+        loop {
+            match self.input.read(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read.map_err(|source| PipeError::Read { offset, source }),
+            }
+        }
     }
 
     fn relayed(&self, agent: Option<usize>) -> relay::Layout {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use oneside::consent::Event;
+use oneside::consent::{Act, Event};
 use oneside::ring::ring;
 use oneside::run::live::{Answer, Asked, Desk, DeskError, Ended, Handle, Lost, OpenCall, Recording, State};
 
@@ -155,6 +155,9 @@ impl Worker {
             Event::Told { .. } => state.told = true,
             Event::Granted(_) if !state.told => refusal = Some("not_informed"),
             Event::Granted(decision) if decision.purposes.is_empty() => refusal = Some("no_purpose"),
+            Event::Granted(decision) if matches!(decision.act, Act::Token { .. }) && asked.expires.is_none() => {
+                refusal = Some("token_unverifiable");
+            }
             Event::Granted(_) => self.granted = true,
             Event::Refused { .. } | Event::Withdrawn { .. } | Event::Expired { .. } => {
                 self.granted = false;
@@ -179,14 +182,18 @@ impl Worker {
             None if before == (state.recording, self.granted, state.told) => "unchanged",
             None => "accepted",
         };
+        let masked_from = match asked.event {
+            Event::Masked { seconds } => Some(state.sample.saturating_sub(u64::from(seconds * RATE))),
+            _ => None,
+        };
         let answer = Answer {
-            masked_from: None,
             call: state.call.clone(),
             outcome,
             refusal: refusal.map(str::to_owned),
             sample: state.sample,
             seconds: state.seconds,
             writer_sample: state.sample,
+            masked_from,
             ledger: state.ledger,
             ledger_hash: "ab".repeat(32),
             customer: if self.granted { "open" } else { "shut" },

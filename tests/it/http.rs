@@ -419,6 +419,18 @@ fn changes_are_told_as_they_happen() {
 }
 
 #[test]
+fn when_a_standing_token_runs_out_reaches_the_writer() {
+    // CON-16
+    let server = Server::new(&["a"]);
+    server.post("/v1/calls/a/told", &json!({ "notice": "std", "version": 1 }));
+    let mut yes = json!({ "act": "token", "token": "t1", "purpose": "qa" });
+    let problem = server.post("/v1/calls/a/granted", &yes).problem(409, "rejected");
+    assert_eq!(problem["answer"]["refusal"], "token_unverifiable");
+    yes["expires"] = json!("2999-01-01T00:00:00Z");
+    assert_eq!(server.post("/v1/calls/a/granted", &yes).json()["customer"], "open");
+}
+
+#[test]
 fn health_and_figures_tell_of_trouble_and_of_nobody() {
     let server = Server::new(&["karin.svensson"]);
     assert_eq!((server.get("/health").status, server.get("/health").json()), (200, json!({ "status": "ok" })));

@@ -210,7 +210,7 @@ impl Sender {
         thread::sleep((self.begun + spoken).saturating_duration_since(Instant::now()));
     }
 
-    /// Sends no more, and closes the input; what was sent.
+    /// Sends no more; what was sent.
     pub fn stop(self) -> Vec<u8> {
         self.stop.store(true, Ordering::Relaxed);
         self.end()
@@ -249,18 +249,28 @@ pub struct Talk {
     pub live: Live,
     /// Who speaks.
     pub sender: Sender,
+    /// What it was answered.
+    pub answers: Vec<Value>,
     address: String,
-    answers: Vec<Value>,
+    rate: String,
 }
 
 impl Talk {
     /// A call named `call` in a directory of its name, with what can be told of it.
     pub fn begin(call: &str, more: &[&str], sound: &Arc<Vec<u8>>, pace: Pace) -> Talk {
+        Talk::of(call, &[&["--rate", "8000"], more].concat(), sound, pace)
+    }
+
+    /// The same at another rate.
+    pub fn of(call: &str, more: &[&str], sound: &Arc<Vec<u8>>, pace: Pace) -> Talk {
         let scratch = Scratch::new(call);
-        let mut live = Live::stereo(&scratch, "call", &[&["--list", "--report", "--speech"], more].concat());
+        let format = ["--raw", "s16le", "--channels", "2", "--agent-channel", "left", "--list", "--report", "--speech"];
+        let to = ["pipe", "--call", "call", "--out", "out", "--free-min-mib", "0", "--http", "0"];
+        let mut live = Live::start(scratch.command(&[&to[..], &format, more].concat()));
         let address = live.address();
+        let rate = (pace.per_s / 4).to_string();
         let sender = Sender::begin(live.input.take().unwrap(), sound, pace);
-        Talk { scratch, live, sender, address, answers: Vec::new() }
+        Talk { scratch, live, sender, address, rate, answers: Vec::new() }
     }
 
     /// Asks for something; the status and the answer.
@@ -270,7 +280,9 @@ impl Talk {
         if answer.get("answer").is_some() {
             answer = answer["answer"].take();
         }
-        self.answers.push(answer.clone());
+        if answer.get("ledger").is_some() {
+            self.answers.push(answer.clone());
+        }
         (status, answer)
     }
 
@@ -304,15 +316,15 @@ impl Talk {
     /// The sender has said all: the call ends, its books are checked, and it is made again from its list of inputs.
     #[track_caller]
     pub fn over(self) -> Over {
-        let Talk { scratch, live, sender, answers, .. } = self;
+        let Talk { scratch, live, sender, rate, answers, .. } = self;
         let sent = sender.end();
         live.ended().ends(0);
         let manifest = scratch.json("out/call.json");
         assert_eq!(manifest["result"], "recorded", "{manifest}");
         sound(&scratch, &manifest, &answers);
-        replays(&scratch, "call", &sent, &STEREO[..6]);
+        replays(&scratch, "call", &sent, &["--raw", "s16le", "--rate", &rate, "--channels", "2"]);
         let customer = scratch.has("out/call.customer.wav").then(|| scratch.sound("out/call.customer.wav"));
-        Over { agent: scratch.sound("out/call.agent.wav"), customer, scratch, manifest, sent }
+        Over { agent: scratch.sound("out/call.agent.wav"), customer, manifest }
     }
 }
 
@@ -339,16 +351,12 @@ pub fn replays(scratch: &Scratch, call: &str, sent: &[u8], format: &[&str]) {
 
 /// What came of a call.
 pub struct Over {
-    /// Where it stands.
-    pub scratch: Scratch,
     /// Its manifest.
     pub manifest: Value,
     /// The agent's track.
     pub agent: Vec<i16>,
     /// The customer's, if it stands.
     pub customer: Option<Vec<i16>>,
-    /// What was sent.
-    pub sent: Vec<u8>,
 }
 
 impl Over {

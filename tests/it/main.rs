@@ -21,8 +21,24 @@ mod hardening;
 mod http;
 mod hunt;
 mod in_hand;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod live_common;
 mod manual;
 mod memory;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod pipe;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod pipe_canary;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod pipe_consent;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod pipe_kill;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod pipe_relay;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod pipe_soak;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod replay;
 mod resume;
 #[cfg(all(unix, feature = "http"))]
 mod switch;

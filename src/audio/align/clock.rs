@@ -1,19 +1,19 @@
 //! A device's clock, seen through the stamps of its deliveries.
 //!
 //! A Kalman filter of two states: when a frame was captured, and by how much the device runs slower than it says. It is
-//! told what is known of sound devices: crystals lie within some 150 ppm, drift slowly, and callbacks come some
+//! told what is known of sound devices: crystals lie within some 50 ppm of what they say, seldom 200, drift slowly, and callbacks come some
 //! milliseconds early or late, a second long in the same direction. So it finds its place within seconds and the
 //! rate within a minute, and becomes deaf to jitter. For a constant drift no error stays behind (it is a PI controller).
 
 /// How far the first stamp may lie from the truth, nanoseconds.
 const PLACE_NS: f64 = 10e6;
 /// How far a device's rate may lie from what it says: one standard deviation, and the furthest that is believed.
-const DRIFT: f64 = 150e-6;
+const DRIFT: f64 = 50e-6;
 const DRIFT_MAX: f64 = 0.001;
 /// Jitter of the stamps in a second, nanoseconds.
-const JITTER_NS: f64 = 5e6;
+const JITTER_NS: f64 = 12e6;
 /// Change of a device's rate in a second.
-const WANDER: f64 = 2e-6;
+const WANDER: f64 = 0.3e-6;
 
 /// Which frame of a device was captured when.
 #[derive(Clone, Debug)]

@@ -4,10 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::flags::{Knobs, Reading, Writing};
 use crate::config::{ConfigError, Names, Raw, Settings, Sided, read_key, read_token_list, resolve};
+use crate::consent::Event;
 use crate::control::exit::Exit;
+use crate::run::hardening::keep_out_of_swap;
 use crate::run::live::start::{LiveOrders, NewCall, StartError, start};
 use crate::run::live::{Desk, Ended, recover};
 use crate::run::naming::Namer;
@@ -137,6 +140,9 @@ pub fn begin(
             Some(Namer::new(&key).map_err(|error| usage(error.to_string()))?)
         }
     };
+    if let Err(why) = keep_out_of_swap() {
+        warn_line!("oneside: {why}");
+    }
     tell_recovered(out);
     let desk = Arc::new(Desk::default());
     let orders = Arc::new(LiveOrders { out: out.into(), settings, revoked, namer });
@@ -153,7 +159,6 @@ pub fn begin(
     if let Some(config) = http_config {
         let running = crate::control::http::serve(Arc::clone(&desk), config, Arc::default())
             .map_err(|error| usage(error.to_string()))?;
-        warn_line!("oneside: steering at {}", running.url);
         started.http = Some(running);
     }
     if let Some(call) = call {
@@ -168,6 +173,11 @@ pub fn begin(
         }
         started.thread = Some(thread);
     }
+    // Said when the call is in hand: whoever reads it may steer at once.
+    #[cfg(feature = "http")]
+    if let Some(running) = &started.http {
+        warn_line!("oneside: steering at {}", running.url);
+    }
     Ok(started)
 }
 
@@ -179,16 +189,21 @@ fn tell_recovered(out: &Path) {
     }
 }
 
-/// Waits until the call stands, and says how it ended.
-pub fn ended(mut started: Started, interrupted: bool) -> Exit {
+/// Waits until the call stands, and says how it ended. A store that does not answer is waited for until a signal says
+/// that nobody wants to wait any more.
+pub fn ended(mut started: Started, interrupted: &AtomicBool) -> Exit {
     let call = std::mem::take(&mut started.call);
-    if interrupted {
-        let _ = started.desk.close(&call); // it may have ended in this moment
-    }
-    if let Some(thread) = started.thread.take()
-        && thread.join().is_err()
-    {
-        return Exit::Bug;
+    if let Some(thread) = started.thread.take() {
+        while !thread.is_finished() && !interrupted.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        if !thread.is_finished() && started.desk.close(&call).is_err() && !thread.is_finished() {
+            warn_line!("oneside: {call}: its store does not answer; what stands is sealed at the next start");
+            return Exit::Disk;
+        }
+        if thread.join().is_err() {
+            return Exit::Bug;
+        }
     }
     let ended = started.desk.ended().into_iter().find(|ended| ended.call == call);
     #[cfg(feature = "http")]
@@ -220,16 +235,28 @@ pub fn tell_ended(ended: &Ended, json: bool) {
     );
 }
 
-/// Applies one line of events to a call and describes in one line what the writer did.
+/// Applies one line of events to a call and describes in one line what the writer did. A line that cannot be understood
+/// may have been meant to shut: nothing more of the customer is kept until `retrieved` says that it may be.
 pub fn describe(desk: &Desk, call: &str, line: &[u8]) -> String {
     let asked = match parse_line_asked(line) {
         Ok(asked) => asked,
-        Err(fault) => return format!("not understood, and not applied: {}", fault.what),
+        Err(fault) if cannot_shut(line) => return format!("not understood, and not applied: {}", fault.what),
+        Err(fault) => {
+            let held = desk.ask(call, Event::Held, None).map_or_else(|error| error.to_string(), |_| "held".into());
+            return format!("not understood, so the customer's side is shut ({held}): {}", fault.what);
+        }
     };
     match desk.ask(call, asked.event, asked.expires) {
         Ok(answer) => serde_json::to_string(&answer).unwrap_or_default(),
         Err(error) => error.to_string(),
     }
+}
+
+/// Whether a line names an event that only informs or opens.
+fn cannot_shut(line: &[u8]) -> bool {
+    let kind = serde_json::from_slice::<serde_json::Value>(line).ok();
+    let kind = kind.as_ref().and_then(|line| line.get("event")).and_then(serde_json::Value::as_str);
+    kind.is_some_and(|kind| ["told", "granted", "left", "resumed", "retrieved", "private_ended"].contains(&kind))
 }
 
 /// A flag that the first Ctrl-C or SIGTERM raises: the call is ended and sealed.

@@ -8,15 +8,12 @@ use std::time::Duration;
 
 use super::flags::{Knobs, Reading, Writing};
 use super::live::{LiveFlags, Started, begin, describe, ended};
-use crate::config::{AgentSide, Alone, Settings, Sided};
+use crate::archive::Place;
+use crate::config::{Alone, Names, Settings, Sided};
 use crate::control::exit::Exit;
-use crate::relay::{PassThrough, Relay};
-use crate::ring::{Inlet, ring};
-use crate::run::live::arrival::ArrivalClock;
-use crate::run::live::intake::OneRing;
-use crate::run::live::start::{NewCall, Sound};
-use crate::source::pipe::{PipeError, PipeInput, PipeSource, open_descriptor};
-use crate::split::{ChannelMap, Delivery};
+use crate::run::live::piping::Piping;
+use crate::run::live::start::NewCall;
+use crate::source::pipe::{PipeError, PipeInput, open_descriptor};
 
 /// Flags of `pipe`.
 #[derive(Debug, clap::Args)]
@@ -90,9 +87,8 @@ pub fn main(args: &Args) -> Exit {
 
 struct Ready {
     settings: Settings,
-    source: PipeSource,
-    delivery: Delivery,
-    relay: Option<Relay>,
+    piping: Piping,
+    new: NewCall,
 }
 
 /// Everything that can be wrong with the command is found here, before a byte of sound is taken.
@@ -109,61 +105,19 @@ fn ready(args: &Args) -> Result<Ready, String> {
         Some(_) => Sided::ByParty(Alone::Agent),
     };
     let settings = args.knobs.live_settings(&args.writing, &reading, &args.live, sided).map_err(|e| e.to_string())?;
+    if let Names::Plain = settings.names.value {
+        Place::new(&args.out, &args.call).map_err(|error| error.to_string())?;
+    }
+    if args.pass_through.is_some() && settings.live.pass_through_to_file {
+        warn_line!("oneside: [danger] pass_through_to_file: the whole call may be written to a file, without consent");
+    }
     let raw = reading.raw_format()?;
-    let relay = args.pass_through.as_deref().map(|what| {
-        let what = if what == "agent" { PassThrough::Agent } else { PassThrough::Original };
-        if settings.live.pass_through_to_file {
-            warn_line!(
-                "oneside: [danger] pass_through_to_file: the whole call may be written to a file, without consent"
-            );
-        }
-        Relay::to_stdout(what, settings.live.pass_through_to_file).map_err(|error| error.to_string())
-    });
-    let relay = relay.transpose()?;
     let input = match args.fd {
         Some(number) => PipeInput::Descriptor(number),
         None if args.input.as_os_str() == "-" => PipeInput::Stdin,
         None => PipeInput::Path(args.input.clone()),
     };
-    let source = PipeSource::open(&input, raw.as_ref()).map_err(|error| error.to_string())?;
-    let delivery = delivery(&settings, source.channels())?;
-    Ok(Ready { settings, source, delivery, relay })
-}
-
-fn delivery(settings: &Settings, channels: usize) -> Result<Delivery, String> {
-    let alone = |delivery| match channels {
-        1 => Ok(delivery),
-        _ => Err(format!("--party says that one party alone is delivered, but the stream has {channels} channels")),
-    };
-    match &settings.agent.value {
-        AgentSide::Alone(Alone::Agent) => alone(Delivery::AgentAlone),
-        AgentSide::Alone(Alone::Customer) => alone(Delivery::CustomerAlone),
-        side if channels > 1 => {
-            ChannelMap::new(side.channel(), channels).map(Delivery::Both).map_err(|error| error.to_string())
-        }
-        _ => Err("the stream has one channel: say with --party whose it is, if it is one party's alone; \
-                  a mix of both cannot be told apart and is not recorded"
-            .into()),
-    }
-}
-
-fn run(args: &Args, ready: Ready) -> Exit {
-    let Ready { settings, source, delivery, relay } = ready;
-    let rate_hz = settings.rate_hz.value.filter(|_| args.reading.raw.is_none()).unwrap_or(source.rate_hz());
-    let worst_ms = settings.live.worst_buffering_ms.as_ref().map_or(source.burst_ms(), |worst| worst.value.into());
-    // Two bursts, and at least what is configured (5 s by default).
-    let ring_ms = u64::from(settings.live.ring_ms.value).max(2 * source.burst_ms());
-    let capacity = (ring_ms * u64::from(source.rate_hz())).div_ceil(1_000) as usize;
-    let (inlet, drain) = ring(capacity, delivery.channels());
-    let clock = ArrivalClock::new(source.rate_hz(), worst_ms);
-    let intake = OneRing::new(drain, delivery, source.rate_hz(), rate_hz, Some(clock));
-    let sound = Sound {
-        delivery,
-        source_hz: source.rate_hz(),
-        rate_hz,
-        encoding: source.described().into(),
-        intake: Box::new(intake),
-    };
+    let (piping, sound) = Piping::open(&settings, &input, raw.as_ref(), args.pass_through.as_deref())?;
     let new = NewCall {
         agent: args.live.agent().map(str::to_owned),
         number: args.number.clone(),
@@ -171,6 +125,11 @@ fn run(args: &Args, ready: Ready) -> Exit {
         sensitive: args.sensitive,
         ..NewCall::new(args.call.clone(), sound)
     };
+    Ok(Ready { settings, piping, new })
+}
+
+fn run(args: &Args, ready: Ready) -> Exit {
+    let Ready { settings, piping, new } = ready;
     let started = match begin(&args.out, settings, &args.live, Some(new)) {
         Ok(started) => started,
         Err((exit, message)) => {
@@ -180,7 +139,9 @@ fn run(args: &Args, ready: Ready) -> Exit {
             }
             // The recording failed, the conversation goes on: whoever sends must not be disturbed (ROB-06).
             warn_line!("oneside: NOT RECORDING; the call goes on");
-            drain_only(source, inlet, relay, delivery);
+            if let Err(error) = piping.carry(&super::live::stop_on_signal()) {
+                warn_line!("oneside: {error}");
+            }
             return exit;
         }
     };
@@ -189,21 +150,13 @@ fn run(args: &Args, ready: Ready) -> Exit {
     {
         warn_line!("oneside: {error}; consent cannot be given there");
     }
-    carry(source, inlet, relay, delivery, started)
+    carry(piping, started)
 }
 
-/// Reads on a thread of its own, so that a signal ends the call and not the sender's next byte.
-fn carry(source: PipeSource, inlet: Inlet, relay: Option<Relay>, delivery: Delivery, started: Started) -> Exit {
+fn carry(piping: Piping, started: Started) -> Exit {
     let stop = Arc::new(AtomicBool::new(false));
     let interrupted = super::live::stop_on_signal();
-    let reader = {
-        let stop = Arc::clone(&stop);
-        std::thread::Builder::new().name("pipe".into()).spawn(move || {
-            let mut relay = relay;
-            source.run(inlet, relay.as_mut().map(|relay| (relay, delivery.agent())), &stop)
-        })
-    };
-    let reader = match reader {
+    let reader = match piping.start(&stop) {
         Ok(reader) => reader,
         Err(error) => {
             warn_line!("oneside: no thread could be started: {error}");
@@ -218,15 +171,8 @@ fn carry(source: PipeSource, inlet: Inlet, relay: Option<Relay>, delivery: Deliv
     if let Err(error) = &read {
         warn_line!("oneside: {error}; what came before it is kept");
     }
-    let exit = ended(started, interrupted.load(Ordering::Relaxed));
+    let exit = ended(started, &interrupted);
     if read.is_err() && exit == Exit::Done { Exit::Partly } else { exit }
-}
-
-fn drain_only(source: PipeSource, inlet: Inlet, mut relay: Option<Relay>, delivery: Delivery) {
-    let stop = super::live::stop_on_signal();
-    if let Err(error) = source.run(inlet, relay.as_mut().map(|relay| (relay, delivery.agent())), &stop) {
-        warn_line!("oneside: {error}");
-    }
 }
 
 /// Applies the events that come on an inherited descriptor, and says on standard error what the writer did.

@@ -12,7 +12,6 @@ use crate::control::exit::Exit;
 use crate::run::live::OpenCall;
 use crate::run::live::sidecar::{Sidecar, SidecarOrders};
 use crate::source::capture::{Pick, Spec, open};
-use crate::split::ChannelMap;
 
 /// The calls' rate unless another is asked for: what the detector takes, and what speech needs.
 const RATE_HZ: u32 = 16_000;
@@ -92,12 +91,9 @@ fn run(args: &Args) -> Result<Exit, (Exit, String)> {
     }
     staff.admit(args.live.agent(), None).map_err(|error| (Exit::Refused, error.to_string()))?;
     let pick = |device: &str| Pick { buffer_frames: args.buffer_frames, ..Pick::named(device) };
-    let (spec, map) = match (&args.device, &args.agent_device, &args.customer_device) {
-        (Some(one), ..) => {
-            let map = ChannelMap::new(settings.agent.value.channel(), 2).map_err(|error| usage(error.to_string()))?;
-            (Spec::One(pick(one)), Some(map))
-        }
-        (None, Some(agent), Some(customer)) => (Spec::Two { agent: pick(agent), customer: pick(customer) }, None),
+    let spec = match (&args.device, &args.agent_device, &args.customer_device) {
+        (Some(one), ..) => Spec::One(pick(one)),
+        (None, Some(agent), Some(customer)) => Spec::Two { agent: pick(agent), customer: pick(customer) },
         _ => return Err(usage("name --agent-device and --customer-device, or one --device".into())),
     };
     let capture = open(&spec).map_err(|error| usage(error.to_string()))?;
@@ -110,7 +106,6 @@ fn run(args: &Args) -> Result<Exit, (Exit, String)> {
         live: Arc::clone(&started.orders),
         rate_hz: args.rate,
         agent: args.live.agent().map(str::to_owned),
-        map,
         auto_silence: args.auto.then(|| Duration::from_secs(args.auto_silence_s)),
     };
     let failed = |error: std::io::Error| (Exit::Bug, format!("no thread could be started: {error}"));

@@ -20,7 +20,7 @@ pub struct Args {
     /// Where the call is made again; nothing of that name may stand there
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Compare with what stands beside the list; exit 1 if a byte differs
+    /// Compare with what stands beside the list; exit 1 if a byte differs, or the sound is another
     #[arg(long)]
     check: bool,
     /// A file without a header is read as this; needs --rate and --channels
@@ -60,7 +60,8 @@ fn again(args: &Args) -> Result<Exit, (Exit, String)> {
         ReplayError::Store(error) => (Exit::Disk, error.to_string()),
         error => (Exit::Usage, error.to_string()),
     })?;
-    if replayed.same_sound == Some(false) {
+    let other_sound = replayed.same_sound == Some(false);
+    if other_sound {
         warn_line!("oneside: this is not the sound that came in: its digest is another");
     }
     if !args.check {
@@ -72,9 +73,10 @@ fn again(args: &Args) -> Result<Exit, (Exit, String)> {
     for difference in &differences {
         say_line!("{name}: {difference}");
     }
-    if differences.is_empty() {
-        say_line!("{name}: the same, bit for bit");
-        return Ok(Exit::Done);
+    match differences.is_empty() {
+        true if other_sound => say_line!("{name}: the outputs are the same, though the sound is another"),
+        true => say_line!("{name}: the same, bit for bit"),
+        false => {}
     }
-    Ok(Exit::Partly)
+    Ok(if differences.is_empty() && !other_sound { Exit::Done } else { Exit::Partly })
 }

@@ -4,7 +4,7 @@
 //! * [`ask`]: what is asked of a call, what its writer answers, its state.
 //! * [`desk`]: the calls in hand, by name; [`start`]: how one begins; [`tokens`]: standing ones.
 //! * [`intake`]: from the ring to the planes; [`worker`]: the loop; [`outlet`], [`meter`]: where it goes, what is shown.
-//! * `sidecar`, [`auto`]: the sound devices of a workstation.
+//! * `piping`: a pipe as a call's source; `sidecar`, [`auto`]: the sound devices of a workstation.
 //! * [`replay`]: a call made again from its list of inputs.
 
 pub mod arrival;
@@ -14,6 +14,8 @@ pub mod desk;
 pub mod intake;
 pub mod meter;
 pub mod outlet;
+#[cfg(feature = "pipe")]
+pub mod piping;
 pub mod replay;
 #[cfg(feature = "capture")]
 pub mod sidecar;

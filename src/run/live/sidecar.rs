@@ -20,10 +20,10 @@ use super::desk::{Desk, DeskError, Handle, OpenCall};
 use super::intake::OneRing;
 use super::start::{LiveOrders, NewCall, Sound, StartError, start};
 use super::worker::TICK;
-use crate::audio::align::{Aligned, Aligner, Whose};
+use crate::audio::align::{Aligned, Aligner, Cadence, Whose};
 use crate::ring::{Inlet, Piece, Why, ring};
 use crate::source::capture::{Capture, Condition};
-use crate::split::{AgentChannel, ChannelMap, Delivery};
+use crate::split::{AgentChannel, ChannelMap, Delivery, MapError};
 
 /// Frames read from a device's ring at a time.
 const READ: usize = 4_096;
@@ -40,8 +40,6 @@ pub struct SidecarOrders {
     pub rate_hz: u32,
     /// Whose workstation it is.
     pub agent: Option<String>,
-    /// Of one two-channel device: which channel is the agent's.
-    pub map: Option<ChannelMap>,
     /// Calls begin and end by what is heard; the silence that ends one.
     pub auto_silence: Option<Duration>,
 }
@@ -65,6 +63,8 @@ pub type Trouble = Arc<Mutex<Option<String>>>;
 impl Sidecar {
     /// Begins to pump what the devices deliver. Calls are opened through the desk.
     pub fn begin(orders: SidecarOrders, capture: Capture, desk: &Arc<Desk>) -> std::io::Result<Sidecar> {
+        let unfit = |error: MapError| std::io::Error::new(std::io::ErrorKind::InvalidInput, error.to_string());
+        let map = ChannelMap::new(orders.live.settings.agent.value.channel(), 2).map_err(unfit)?;
         let (ask, asks) = bounded::<Begin>(4);
         desk.open_by(Box::new(move |wanted| {
             let (reply, answer) = bounded(1);
@@ -72,7 +72,7 @@ impl Sidecar {
             answer.recv_timeout(OPEN_WITHIN).unwrap_or(Err(DeskError::NoAnswer))
         }));
         let (stop, trouble) = (Arc::new(AtomicBool::new(false)), Trouble::default());
-        let mut pump = Pump::new(orders, capture, Arc::clone(desk), asks, Arc::clone(&trouble));
+        let mut pump = Pump::new(orders, map, capture, Arc::clone(desk), asks, Arc::clone(&trouble));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::Builder::new().name("sidecar".into()).spawn(move || pump.run(&stopped))?;
         Ok(Sidecar { stop, thread: Some(thread), trouble })
@@ -101,6 +101,8 @@ struct Current {
 
 struct Pump {
     orders: SidecarOrders,
+    /// Of one two-channel device: which channel is the agent's.
+    map: ChannelMap,
     capture: Capture,
     aligner: Aligner,
     desk: Arc<Desk>,
@@ -116,7 +118,14 @@ struct Pump {
 }
 
 impl Pump {
-    fn new(orders: SidecarOrders, capture: Capture, desk: Arc<Desk>, asks: Receiver<Begin>, trouble: Trouble) -> Pump {
+    fn new(
+        orders: SidecarOrders,
+        map: ChannelMap,
+        capture: Capture,
+        desk: Arc<Desk>,
+        asks: Receiver<Begin>,
+        trouble: Trouble,
+    ) -> Pump {
         let rate_hz = orders.rate_hz;
         let aligner = match &capture.lines[..] {
             [one] => Aligner::one_clock(one.rate_hz, rate_hz),
@@ -129,6 +138,7 @@ impl Pump {
         let room = auto.as_ref().map_or(0, |auto| auto.before());
         Pump {
             orders,
+            map,
             capture,
             aligner,
             desk,
@@ -178,13 +188,16 @@ impl Pump {
                 match line.drain.read(&mut self.read[..room * channels]) {
                     Piece::Sound(frames) if one => {
                         let [agent, customer] = &mut self.sides;
-                        let map = self.orders.map.expect("one device has a channel map");
-                        map.split(&self.read[..frames * channels], &mut agent[..frames], &mut customer[..frames]);
+                        self.map.split(&self.read[..frames * channels], &mut agent[..frames], &mut customer[..frames]);
                         self.aligner.push(Whose::Agent, &agent[..frames]);
                         self.aligner.push(Whose::Customer, &customer[..frames]);
                     }
                     Piece::Sound(frames) => self.aligner.push(whose, &self.read[..frames]),
-                    Piece::Gap { frames, .. } => sides.iter().for_each(|side| self.aligner.skip(*side, frames, false)),
+                    Piece::Gap { frames, why } => {
+                        // A loopback that has nothing to play delivers nothing.
+                        let absent = line.cadence == Cadence::Sparse && why == Why::Source;
+                        sides.iter().for_each(|side| self.aligner.skip(*side, frames, absent));
+                    }
                     Piece::Nothing | Piece::Ended => break,
                 }
             }

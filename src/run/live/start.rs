@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -155,7 +155,7 @@ pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result
     let (desk_of_it, orders_of_it, name) = (Arc::clone(desk), Arc::clone(orders), new.name.clone());
     let stored_as = about.call;
     desk.enter(handle.clone());
-    let drive = move || desk_of_it.leave(drive(worker, &orders_of_it, &stored_as, name));
+    let drive = move || desk_of_it.leave(drive(worker, &desk_of_it, &orders_of_it, &stored_as, name));
     let thread = std::thread::Builder::new().name("call".into()).spawn(drive).map_err(StartError::Thread)?;
     Ok((handle, thread))
 }
@@ -277,8 +277,13 @@ fn about(settings: &Settings, stored_as: &str, new: &NewCall, opened: Timestamp)
 }
 
 /// Drives a call on its thread to a definite result (ROB-07). What panics in here ends this call's recording alone.
-fn drive(worker: impl FnOnce() -> Worker, orders: &LiveOrders, stored_as: &str, name: String) -> Ended {
-    let worked = catch_unwind(AssertUnwindSafe(|| worker().run().commit()));
+fn drive(worker: impl FnOnce() -> Worker, desk: &Desk, orders: &LiveOrders, stored_as: &str, name: String) -> Ended {
+    let worked = catch_unwind(AssertUnwindSafe(|| {
+        let worked = worker().run();
+        desk.figures.lost_frames.fetch_add(worked.missing.0, Ordering::Relaxed);
+        desk.figures.intended_frames.fetch_add(worked.missing.1, Ordering::Relaxed);
+        worked.commit()
+    }));
     let committed = match worked {
         Ok(committed) => committed,
         Err(panic) => {

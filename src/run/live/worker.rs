@@ -25,6 +25,8 @@ use crate::voice::Speech;
 pub const TICK: Duration = Duration::from_millis(5);
 /// How often what was cleared is laid on disk and entered in the journal: a kill loses this and the holdback (SEC-05).
 pub const CHECKPOINT: Duration = Duration::from_millis(400);
+/// The same for sound that comes faster than it was spoken: so many seconds of it.
+const CHECKPOINT_S: u64 = 5;
 /// How often the state is published while nothing happens.
 const PUBLISH: Duration = Duration::from_millis(50);
 
@@ -75,6 +77,8 @@ pub struct Alarm {
 
 /// How a worker came to its end.
 pub struct Worked {
+    /// Frames of the source that are missing without intent, and with.
+    pub missing: (u64, u64),
     /// The call's facts.
     pub closing: Closing,
     /// What was written, ready to be committed.
@@ -85,16 +89,17 @@ impl Worker {
     /// Drives the call to its end.
     pub fn run(mut self) -> Worked {
         let mut checkpoint = Instant::now();
-        let mut published = Instant::now();
+        let (mut published, mut laid) = (Instant::now(), MediaTime::ZERO);
         loop {
             while let Ok(asked) = self.asks.try_recv() {
                 self.answer(asked);
             }
             self.ring_alarms();
             let came = self.take();
-            if checkpoint.elapsed() >= CHECKPOINT {
+            let here = self.call.position();
+            if checkpoint.elapsed() >= CHECKPOINT || here.0 - laid.0 >= CHECKPOINT_S * u64::from(self.rate_hz) {
                 self.out.checkpoint(&self.call);
-                checkpoint = Instant::now();
+                (checkpoint, laid) = (Instant::now(), here);
             }
             if published.elapsed() >= PUBLISH {
                 self.publish();
@@ -144,7 +149,7 @@ impl Worker {
         let (bytes, digest) = self.intake.digest();
         self.out.digest(bytes, &digest);
         let closing = self.call.close(&mut self.out);
-        Worked { closing, out: self.out }
+        Worked { missing: self.meter.missing(), closing, out: self.out }
     }
 
     /// Applies what was asked between two frames, and says what it did.
@@ -192,7 +197,7 @@ impl Worker {
                 Outcome::Unchanged => "unchanged",
                 Outcome::Rejected(_) => "rejected",
             },
-            refusal: took.refusal().map(|refusal| refusal_code(refusal)),
+            refusal: took.refusal().map(refusal_code),
             sample: took.at.0,
             seconds: took.at.seconds(self.rate_hz),
             writer_sample: took.writer.0,

@@ -54,7 +54,7 @@ impl Ear {
     }
 
     /// Hears a block of interleaved samples whose first frame was captured at `captured_ns`. Wait-free.
-    pub fn hear<T: Copy>(&mut self, interleaved: &[T], captured_ns: u64)
+    pub fn hear<T>(&mut self, interleaved: &[T], captured_ns: u64)
     where
         i16: FromSample<T>,
         T: Sample,
@@ -135,12 +135,12 @@ impl Ear {
 
 /// An ear that is lent to a stream and comes home when the stream is gone.
 pub(super) struct Lent {
-    ear: Option<Ear>,
-    home: Sender<Ear>,
+    ear: Option<Box<Ear>>,
+    home: Sender<Box<Ear>>,
 }
 
 impl Lent {
-    pub(super) fn new(ear: Ear, home: Sender<Ear>) -> Lent {
+    pub(super) fn new(ear: Box<Ear>, home: Sender<Box<Ear>>) -> Lent {
         Lent { ear: Some(ear), home }
     }
 

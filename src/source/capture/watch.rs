@@ -79,13 +79,13 @@ pub(super) struct Watched {
 enum Phase {
     Streaming {
         stream: Stream,
-        home: Receiver<Ear>,
+        home: Receiver<Box<Ear>>,
         callbacks: u64,
         alive: Instant,
         sought: Instant,
     },
     Away {
-        ear: Ear,
+        ear: Box<Ear>,
         sought: Instant,
     },
     /// The ear did not come home: a bug in the sound system's library. The ring has ended.
@@ -93,7 +93,7 @@ enum Phase {
 }
 
 impl Watched {
-    pub(super) fn open(plan: Plan, ear: Ear, origin: Instant) -> Result<Watched, CaptureError> {
+    pub(super) fn open(plan: Plan, ear: Box<Ear>, origin: Instant) -> Result<Watched, CaptureError> {
         let heartbeat = ear.share_heartbeat();
         let name = plan.name.clone();
         let opened = stream(&plan.device, &plan, ear, &heartbeat, origin);
@@ -174,7 +174,7 @@ impl Watched {
     }
 
     /// While it is away, the line goes on as a gap, and the same device is looked for.
-    fn seek(&mut self, host: &Host, mut ear: Ear, sought: Instant, origin: Instant) -> Phase {
+    fn seek(&mut self, host: &Host, mut ear: Box<Ear>, sought: Instant, origin: Instant) -> Phase {
         ear.skip_until(nanos_since(origin));
         if sought.elapsed() < SEEK_EACH {
             return Phase::Away { ear, sought };
@@ -228,10 +228,10 @@ fn offset(stream: &Stream, origin: Instant) -> i64 {
 fn stream(
     device: &Device,
     plan: &Plan,
-    ear: Ear,
+    ear: Box<Ear>,
     heartbeat: &Arc<Heartbeat>,
     origin: Instant,
-) -> Result<Phase, (cpal::Error, Option<Ear>)> {
+) -> Result<Phase, (cpal::Error, Option<Box<Ear>>)> {
     let (returned, home) = bounded(1);
     let mut lent = Lent::new(ear, returned);
     let on_error = Arc::clone(heartbeat);

@@ -54,11 +54,18 @@ pub const ASKS: [(&str, &[&str]); 14] = [
 /// Takes the fields of an event of a known kind apart. Unlike a line of a file, one that cannot be used because of a
 /// field is a fault at once: whoever asked is there to be told.
 pub fn parse_asked(kind: &str, body: &[u8]) -> Result<AskedFor, Fault> {
-    let mut fields: Fields = serde_json::from_slice(body).map_err(|error| {
+    asked(kind, fields_of(body)?)
+}
+
+fn fields_of(body: &[u8]) -> Result<Fields, Fault> {
+    serde_json::from_slice(body).map_err(|error| {
         let what = error.to_string();
         let what = what.replace("one JSON object a line", "one JSON object (`{}` if it has no fields)");
         Fault { key: None, column: Some(error.column().max(1)), what }
-    })?;
+    })
+}
+
+fn asked(kind: &str, mut fields: Fields) -> Result<AskedFor, Fault> {
     let known = ASKS.iter().find(|(name, _)| *name == kind).map_or(&[][..], |(_, keys)| *keys);
     if let Some(key) = fields.0.keys().find(|key| !known.contains(*key)) {
         let takes = if known.is_empty() { "it takes none".into() } else { format!("it takes {}", known.join(", ")) };
@@ -94,21 +101,18 @@ fn whole(value: &mut Value) {
 /// Takes a line apart that names its own kind (`event`), as on a control descriptor. The line of an events file may be
 /// given as it is: what places it (`at`, `call`) is passed over, since what is asked of a live call happens now.
 pub fn parse_line_asked(line: &[u8]) -> Result<AskedFor, Fault> {
-    let value: serde_json::Map<String, Value> = serde_json::from_slice(line).map_err(|error| Fault {
-        key: None,
-        column: Some(error.column().max(1)),
-        what: "the line is no JSON object".into(),
-    })?;
-    let Some(kind) = value.get("event").and_then(Value::as_str).map(str::to_owned) else {
+    let mut fields = fields_of(line)?;
+    let Some(kind) = fields.0.remove("event").and_then(|kind| kind.as_str().map(str::to_owned)) else {
         return Err(Fault::of("event", "the line names no `event`"));
     };
     if !ASKS.iter().any(|(known, _)| *known == kind) {
         let known: Vec<&str> = ASKS.iter().map(|(known, _)| *known).collect();
         return Err(Fault::of("event", format!("there is no such `event`; there are {}", known.join(", "))));
     }
-    let kept = value.into_iter().filter(|(key, _)| !["event", "at", "call"].contains(&key.as_str()));
-    let body = Value::Object(kept.collect()).to_string();
-    parse_asked(&kind, body.as_bytes())
+    for placing in ["at", "call"] {
+        fields.0.remove(placing);
+    }
+    asked(&kind, fields)
 }
 
 fn expiry(value: &Value) -> Result<Timestamp, Fault> {
@@ -181,6 +185,8 @@ mod tests {
         assert_eq!(parse_line_asked(br#"{"event":"stayed"}"#).unwrap_err().key, Some("event"));
         assert_eq!(parse_line_asked(br#"{"event":"masked","seconds":0}"#).unwrap_err().key, Some("seconds"));
         assert!(parse_line_asked(b"told").is_err());
+        let twice = parse_line_asked(br#"{"event":"refused","event":"told","notice":"n","version":1}"#);
+        assert!(twice.unwrap_err().what.contains("twice"), "which one counts is not guessed");
     }
 
     #[test]

@@ -30,7 +30,7 @@ fn a_torn_line_and_all_behind_it_is_dropped() {
         copy(&scratch.path().join(".live"), &dir.join(".live"));
         fs::write(dir.join(".live/a/journal.jsonl"), &bytes[..cut]).unwrap();
         let recovered = recover(&dir, &mut |_| ()).unwrap();
-        assert!(matches!(recovered[0].outcome, Outcome::Cleared), "cut to {cut}: {recovered:?}");
+        assert!(matches!(recovered[0].outcome, Outcome::Removed), "cut to {cut}: {recovered:?}");
         assert_eq!(contents(&dir), []);
     }
 }

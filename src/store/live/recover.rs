@@ -32,8 +32,8 @@ pub enum Outcome {
     Sealed(Box<Stored>),
     /// It had been closed, and only its files had to be moved to their places.
     Completed(Box<Stored>),
-    /// Nothing of it was worth a manifest (its writer died while opening it), or it stood already: cleared away.
-    Cleared,
+    /// Nothing of it was worth a manifest (its writer died while opening it), or it stood already: its directory was removed.
+    Removed,
     /// It could not be sealed; it stays as it is for the next time.
     Failed(StoreError),
 }
@@ -68,9 +68,9 @@ pub fn recover(dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<Vec<Recover
 }
 
 fn one(dir: &Path, own: &PathBuf, journal: Option<File>, call: &mut String) -> Result<Outcome, StoreError> {
-    let cleared = |journal| clear(own, journal).map(|()| Outcome::Cleared);
-    let Some(mut journal) = journal else { return cleared(None) };
-    let Some(replayed) = Replayed::read(&mut journal, &own.join(JOURNAL))? else { return cleared(Some(journal)) };
+    let removed = |journal| clear(own, journal).map(|()| Outcome::Removed);
+    let Some(mut journal) = journal else { return removed(None) };
+    let Some(replayed) = Replayed::read(&mut journal, &own.join(JOURNAL))? else { return removed(Some(journal)) };
     let place = Place::new(dir, &replayed.opening.about.call)?;
     if dir_of(&place) != *own {
         let why = format!("it is the journal of `{}`", place.name());
@@ -78,7 +78,7 @@ fn one(dir: &Path, own: &PathBuf, journal: Option<File>, call: &mut String) -> R
     }
     *call = place.name().into();
     if seal::stands(&place) {
-        return cleared(Some(journal));
+        return removed(Some(journal));
     }
     let site = Site { place, live: Some(own.clone()) };
     match seal::laid(own)? {

@@ -285,7 +285,7 @@ fn a_kill_while_a_call_is_sealed_is_completed_and_not_made_again() {
             fs::remove_file(dir.join(".live/a/journal.jsonl")).unwrap();
         }
         let recovered = recover(&dir, &mut |_| ()).unwrap();
-        assert!(matches!(recovered[0].outcome, Outcome::Completed(_) | Outcome::Cleared), "{recovered:?}");
+        assert!(matches!(recovered[0].outcome, Outcome::Completed(_) | Outcome::Removed), "{recovered:?}");
         assert!(contents(&dir) == contents(&whole), "after {moved} moves");
         assert_sound(&dir);
     }

@@ -190,7 +190,7 @@ fn word<'v>(value: &'v Value, key: &str) -> &'v str {
 }
 
 pub(super) fn answer_line(kind: &str, answer: &Value) -> String {
-    format!(
+    let mut line = format!(
         "{}: {kind} counts from {:.3} s (sample {}); ledger {}; customer {}; {}",
         word(answer, "outcome"),
         answer["seconds"].as_f64().unwrap_or(0.0),
@@ -198,7 +198,11 @@ pub(super) fn answer_line(kind: &str, answer: &Value) -> String {
         answer["ledger"],
         word(answer, "customer"),
         word(answer, "recording"),
-    )
+    );
+    if let Some(from) = answer["masked_from"].as_u64() {
+        line.push_str(&format!("; masked from sample {from}"));
+    }
+    line
 }
 
 pub(super) fn state_line(state: &Value) -> String {

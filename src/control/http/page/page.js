@@ -279,7 +279,9 @@ async function event(button, kind, body = {}) {
   const done = await ask(button, `/v1/calls/${encodeURIComponent(chosen)}/${kind}`, body);
   if (!done) return;
   const { what, got } = done;
-  tell('good', word(got.outcome === 'unchanged' ? 'unchanged' : 'done', { what, at: clock(got.seconds) }));
+  // A mask counts from where it reached, which may be later than what was asked for.
+  const at = got.masked_from === undefined ? got.seconds : got.masked_from / (state()?.rate_hz ?? 8000);
+  tell('good', word(got.outcome === 'unchanged' ? 'unchanged' : 'done', { what, at: clock(at) }));
 }
 
 function yes(button) {
