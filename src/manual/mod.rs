@@ -6,6 +6,7 @@
 //! * [`formats`]: the files that are written, byte by byte where it matters.
 //! * [`memory`]: threads, memory, and where a customer's samples can be.
 //! * [`guard`]: whose voice is in the agent's microphone: how the guard decides, its defaults and why.
+//! * [`live`]: calls from pipes and devices: what counts when, what a kill costs, which system can do what.
 //! * [`law`]: the reading of the law that the defaults follow.
 //!
 //! The figures stand in the README, measured.
@@ -16,4 +17,5 @@ pub mod findings;
 pub mod formats;
 pub mod guard;
 pub mod law;
+pub mod live;
 pub mod memory;

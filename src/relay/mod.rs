@@ -176,13 +176,9 @@ fn is_regular_file() -> io::Result<bool> {
     Ok(FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile)
 }
 
-/// Files tell what they are and where one is in them; pipes, consoles and devices do not.
 #[cfg(windows)]
 fn is_regular_file() -> io::Result<bool> {
-    use std::io::Seek;
-    use std::os::windows::io::AsHandle;
-    let mut out = std::fs::File::from(io::stdout().as_handle().try_clone_to_owned()?);
-    Ok(out.metadata().is_ok_and(|what| what.is_file()) && out.stream_position().is_ok())
+    Ok(winapi_util::file::typ(winapi_util::HandleRef::stdout())?.is_disk())
 }
 
 #[cfg(test)]
