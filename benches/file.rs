@@ -16,7 +16,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use oneside::config::{Raw, resolve};
+use oneside::config::{Raw, Sided, resolve};
 use oneside::run::{Batch, Job, JobError, Orders, Watch, run};
 use oneside::source::{Wanted, gather};
 

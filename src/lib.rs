@@ -21,6 +21,7 @@
 //! | [`bleed`] | whose voice is in the agent's microphone: the guard and its proof |
 //! | [`voice`] | is it speech: the detector bank, lead-in and tail |
 //! | [`consent`] | the only door: events, roster, gate, ledger |
+//! | [`policy`] | what may be recorded of whom, and when; it can only shut |
 //! | [`call`] | one call as a pure state machine |
 //! | [`store`] | where cleared sound goes |
 //! | [`source`] | where calls come from |
@@ -43,6 +44,7 @@ pub mod consent;
 pub mod control;
 pub mod evaluate;
 pub mod manual;
+pub mod policy;
 pub mod relay;
 pub mod ring;
 pub mod run;

@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use oneside::audio::{FRAMES_PER_SECOND, MediaTime, Span, Stereo};
 use oneside::bleed::Reference;
-use oneside::call::{Call, Opening, Outlet};
+use oneside::call::{Call, Missing, Opening, Outlet};
 use oneside::consent::{Act, Cleared, Decision, Event, Notice, PartyId, Stamped, Terms, Track};
 use oneside::ring::{Inlet, Why, ring};
 use oneside::run::line::{Line, Sides};
@@ -90,7 +90,7 @@ fn voice(seed: u32, rate_hz: u32, seconds: u32) -> Vec<i16> {
         .collect()
 }
 
-fn opening(rate_hz: u32) -> Opening {
+fn opening(rate_hz: u32, reach_ms: u32) -> Opening {
     Opening {
         name: "hot".into(),
         rate_hz,
@@ -100,13 +100,13 @@ fn opening(rate_hz: u32) -> Opening {
         findings: Vec::new(),
         lead_in_ms: 150,
         tail_ms: 250,
-        reach_ms: 0,
+        reach_ms,
     }
 }
 
-fn frames_allocate_nothing(rate_hz: u32) {
+fn frames_allocate_nothing(rate_hz: u32, reach_ms: u32) {
     let (agent, customer) = (voice(1, rate_hz, 20), voice(3, rate_hz, 20));
-    let mut call = Call::open(opening(rate_hz));
+    let mut call = Call::open(opening(rate_hz, reach_ms));
     let notice = Notice { notice: "std".into(), version: "1".into(), language: None };
     call.event(Stamped::new(0, None, Event::Told { party: None, notice }, rate_hz));
     let yes = Decision {
@@ -121,6 +121,11 @@ fn frames_allocate_nothing(rate_hz: u32) {
     let frame = (u64::from(rate_hz) / FRAMES_PER_SECOND) as usize;
     let mut calls = 0;
     for (number, (agent, customer)) in agent.chunks_exact(frame).zip(customer.chunks_exact(frame)).enumerate() {
+        // A gap in every tenth frame; announcing one is no part of a frame.
+        if number % 10 == 5 {
+            let from = (number * frame + frame / 3) as u64;
+            call.missing(Span::new(MediaTime(from), MediaTime(from + frame as u64 / 2)), Missing::Lost);
+        }
         let before = CALLS.get();
         let sound = Stereo::new(MediaTime((number * frame) as u64), agent, customer);
         let heard = call.listen(&sound);
@@ -138,12 +143,101 @@ fn frames_allocate_nothing(rate_hz: u32) {
 
 #[test]
 fn a_frame_allocates_and_frees_nothing() {
-    frames_allocate_nothing(8_000);
+    frames_allocate_nothing(8_000, 0);
+}
+
+#[test]
+fn a_frame_of_a_call_with_a_mask_of_long_reach_allocates_and_frees_nothing() {
+    frames_allocate_nothing(8_000, 5_000);
 }
 
 #[test]
 fn a_frame_that_is_converted_for_the_detector_allocates_and_frees_nothing() {
-    frames_allocate_nothing(48_000);
+    frames_allocate_nothing(48_000, 0);
+}
+
+/// Two devices at once, with a stall and a gap in between: what a worker does in each tick.
+#[test]
+fn aligning_two_devices_allocates_and_frees_nothing() {
+    use oneside::audio::align::{Aligner, Cadence, Stamp, Whose};
+
+    for (agent_hz, customer_hz) in [(48_000u32, 44_100u32), (8_000, 48_000)] {
+        let mut aligner = Aligner::new(agent_hz, customer_hz, 8_000, Cadence::Sparse);
+        let sides = [(Whose::Agent, agent_hz), (Whose::Customer, customer_hz)];
+        let sound = vec![1_000; 480];
+        let (mut left, mut right) = (vec![0; aligner.block()], vec![0; aligner.block()]);
+        let (mut frames, mut blocks) = ([0u64; 2], 0);
+        let before = CALLS.get();
+        for tick in 1..1_000u64 {
+            let now = 1_000_000_000 + tick * 10_000_000;
+            for (i, (whose, hz)) in sides.into_iter().enumerate() {
+                if i == 1 && (300..450).contains(&tick) {
+                    continue; // it delivers nothing
+                }
+                let length = (hz / 100) as usize;
+                frames[i] += length as u64;
+                aligner.stamp(whose, Stamp { frames: frames[i], nanos: now, epoch: 0 }, now);
+                match tick % 97 {
+                    0 => aligner.skip(whose, length as u64, false),
+                    _ => aligner.push(whose, &sound[..length]),
+                }
+            }
+            while aligner.pull(now, &mut left, &mut right).is_some() {
+                blocks += 1;
+            }
+        }
+        assert_eq!(CALLS.get() - before, 0, "calls of the allocator at {agent_hz} and {customer_hz} Hz");
+        assert!(blocks > 980, "{blocks} blocks came out");
+    }
+}
+
+/// What the sound system's real-time thread runs: every format, more channels than are heard, pauses, a full ring.
+#[cfg(feature = "capture")]
+#[test]
+fn the_callback_of_a_device_allocates_and_frees_nothing() {
+    use std::sync::Arc;
+
+    use oneside::audio::align::Cadence;
+    use oneside::ring::{Piece, ring};
+    use oneside::source::capture::{Ear, Heartbeat, Mix};
+
+    for (mix, channels) in [(Mix::Average, 1), (Mix::Average, 6), (Mix::Pair, 2), (Mix::Pair, 8)] {
+        let heard = if mix == Mix::Pair { 2 } else { 1 };
+        let (inlet, mut drain) = ring(4_800, heard);
+        let heartbeat = Arc::new(Heartbeat::new());
+        let mut ear = Ear::new(inlet, Arc::clone(&heartbeat), mix, channels, 48_000, Cadence::Sparse);
+        let floats = vec![0.25f32; 1_021 * channels];
+        let bytes = vec![192u8; 480 * channels];
+        let words = vec![8_192i16; 7 * channels];
+        let before = CALLS.get();
+        let mut now = 1_000_000_000;
+        for round in 0..300u64 {
+            ear.hear(&floats, now);
+            ear.hear(&bytes, now + 21_270_833);
+            ear.hear(&words, now + 31_270_833);
+            now += if round % 50 == 0 { 500_000_000 } else { 31_416_666 };
+        }
+        assert_eq!(CALLS.get() - before, 0, "calls of the allocator: {mix:?} of {channels} channels");
+
+        // Nobody read: what found no room lies on the line all the same, and what is there is right.
+        let stamp = heartbeat.stamp().expect("it beats");
+        assert_eq!(heartbeat.callbacks(), 900);
+        assert_eq!(heartbeat.longest_callback(), 1_021);
+        let (mut sound, mut gaps, mut block) = (0, 0, vec![0; 960]);
+        drop(ear);
+        loop {
+            match drain.read(&mut block) {
+                Piece::Sound(frames) => {
+                    sound += frames as u64;
+                    let right = |sample: &i16| [8_191, 8_192, 16_384].contains(sample);
+                    assert!(block[..frames * heard].iter().all(right), "{:?}", &block[..4]);
+                }
+                Piece::Gap { frames, .. } => gaps += frames,
+                Piece::Nothing | Piece::Ended => break,
+            }
+        }
+        assert_eq!((sound, sound + gaps), (4_800, stamp.frames));
+    }
 }
 
 #[test]

@@ -14,12 +14,13 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("bleed", &["audio"]),
     ("voice", &["audio", "bleed"]),
     ("consent", &["audio", "bleed"]),
+    ("policy", &[]),
     ("call", &["audio", "split", "bleed", "voice", "consent"]),
     ("store", &["consent", "call"]),
     ("source", &["audio", "relay", "ring", "split", "consent", "call"]),
     ("archive", &["consent", "call", "store"]),
     ("evaluate", &["audio"]),
-    ("config", &["audio", "split", "voice", "consent", "source"]),
+    ("config", &["audio", "split", "voice", "consent", "policy", "source"]),
     (
         "run",
         &[

@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn an_input_stays_while_an_output_is_damaged_or_missing() {
-        for kind in crate::store::Kind::ALL {
+        for kind in crate::store::Kind::ALL.into_iter().filter(|kind| *kind != crate::store::Kind::Inputs) {
             let (_scratch, place, input) = store(&Scene::new("a"));
             let output = place.output(kind);
             let mut bytes = fs::read(&output).unwrap();

@@ -14,7 +14,7 @@ use super::error::ArchiveError;
 use super::hold::{Hold, Holds};
 use super::receipt::{self, ErasedFile, Erasure, FORMAT, Receipt, What};
 use crate::store::manifest::Progress;
-use crate::store::{Kind, Manifest, Place, StoreError, Summary, files};
+use crate::store::{Kind, Manifest, Place, StoreError, Summary, files, live};
 
 /// What an erasure would remove.
 #[derive(Clone, Debug)]
@@ -30,8 +30,11 @@ pub struct Preview {
 }
 
 /// Looks what an erasure would remove; changes nothing. A call need not have a readable manifest to be erased. Files
-/// that would survive under other names are an error.
+/// that would survive under other names are an error, and so is a live call that does not stand yet.
 pub fn preview(place: &Place, what: What, holds: &Holds) -> Result<Preview, ArchiveError> {
+    if let Some(waiting) = live::in_hand(place).filter(|_| !place.manifest().exists()) {
+        return Err(ArchiveError::InHand { call: place.name().into(), waiting });
+    }
     let manifest = Manifest::read(place).ok();
     let receipt = Receipt::read(place)?;
     let mut found = Vec::new();

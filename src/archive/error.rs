@@ -6,6 +6,7 @@ use thiserror::Error;
 
 use super::hold::HoldError;
 use crate::store::StoreError;
+use crate::store::live::Waiting;
 
 /// Why the archive could not do what was asked. Nothing was removed unless the variant says so.
 #[derive(Debug, Error)]
@@ -41,6 +42,14 @@ pub enum ArchiveError {
         by: String,
         /// When the hold is to be reviewed.
         review: jiff::civil::Date,
+    },
+    /// A live call of that name does not stand yet.
+    #[error("`{call}` {}", not_yet(*.waiting))]
+    InHand {
+        /// The call.
+        call: String,
+        /// How it is with it.
+        waiting: Waiting,
     },
     /// The file has other names on this disk: removing this one would not erase its bytes (ERA-06).
     #[error("{file}: the same bytes have {others} other name(s) (hard links); remove these first, then run again")]
@@ -86,6 +95,13 @@ pub enum ArchiveError {
     },
 }
 
+fn not_yet(waiting: Waiting) -> &'static str {
+    match waiting {
+        Waiting::InHand => "is being recorded; end the call first",
+        Waiting::ForRecovery => "was interrupted and is not sealed yet; the next live start seals it, then erase it",
+    }
+}
+
 impl ArchiveError {
     /// Whether the disk is full or fails.
     pub fn is_disk(&self) -> bool {
@@ -97,6 +113,7 @@ impl ArchiveError {
         match self {
             ArchiveError::Store(error) => matches!(error, StoreError::Busy { .. } | StoreError::Erased { .. }),
             ArchiveError::Held { .. }
+            | ArchiveError::InHand { .. }
             | ArchiveError::HardLinked { .. }
             | ArchiveError::NotAFile { .. }
             | ArchiveError::NotVerified { .. }

@@ -8,6 +8,7 @@
 //!
 //! Nothing here reads a clock: what time it is comes from outside.
 
+pub mod acknowledge;
 pub mod dispose;
 pub mod erase;
 pub mod error;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::report::Notes;
 use crate::store::digest::{self, Measured};
-use crate::store::manifest::{Kept, Manifest, Output};
+use crate::store::manifest::{Manifest, Output};
 use crate::store::timeline::{HEADING, Piece};
 use crate::store::wav::{self, SAMPLE_BYTES};
 use crate::store::{Kind, Place};
@@ -43,13 +43,13 @@ pub(super) fn reread(place: &Place, output: &Output) -> Result<(), String> {
 pub(super) fn check_sound(manifest: &Manifest, output: &Output, path: &Path, notes: &mut Notes<'_>) -> Heard {
     let mut heard = Heard::default();
     let mut outside: Option<u64> = None;
-    let kept = if output.kind == Kind::Customer { Some(manifest.customer.kept.as_slice()) } else { None };
+    let may_sound = may_sound(manifest, output.kind);
     let measured = File::open(path).and_then(|mut file| {
         digest::measure(&mut file, |at, bytes| {
             let (pairs, _) = bytes.as_chunks::<2>();
             heard.sounding += pairs.iter().filter(|pair| **pair != [0, 0]).count() as u64;
-            if let Some(kept) = kept.filter(|_| outside.is_none()) {
-                outside = first_outside(at / SAMPLE_BYTES, pairs, kept);
+            if let Some(spans) = may_sound.as_ref().filter(|_| outside.is_none()) {
+                outside = first_outside(at / SAMPLE_BYTES, pairs, spans);
             }
         })
     });
@@ -65,11 +65,37 @@ pub(super) fn check_sound(manifest: &Manifest, output: &Output, path: &Path, not
         let what = "its sound is not what was written: something was changed, moved, cut off or added";
         notes.error("digest", what);
     }
-    if let Some(sample) = outside {
+    if let Some(sample) =
+        outside.filter(|sample| masks(manifest).any(|[from, until]| from <= *sample && *sample < until))
+    {
+        let what = "sound is stored that was masked";
+        notes.error_at("masked", format!("sample {sample}"), what);
+    } else if let Some(sample) = outside {
         let what = "the customer is heard outside every grant: sound is stored that nobody may keep";
         notes.error_at("outside_grants", format!("sample {sample}"), what);
     }
     heard
+}
+
+/// Where an output may sound; `None`: anywhere. What was masked may not (ONE-09); of the customer, only what was kept may.
+fn may_sound(manifest: &Manifest, kind: Kind) -> Option<Vec<[u64; 2]>> {
+    let mut spans: Vec<[u64; 2]> = match kind {
+        Kind::Customer => manifest.customer.kept.iter().map(|kept| [kept.from, kept.until]).collect(),
+        Kind::Agent => vec![[0, manifest.length_samples]],
+        _ => return None,
+    };
+    for entry in &manifest.ledger {
+        let of_customer = entry.effect.masked_customer.filter(|_| kind == Kind::Customer);
+        let Some([from, until]) = of_customer.or(entry.effect.masked) else { continue };
+        let parts = spans.iter().flat_map(|span| [[span[0], span[1].min(from)], [span[0].max(until), span[1]]]);
+        spans = parts.filter(|part| part[0] < part[1]).collect();
+    }
+    Some(spans)
+}
+
+/// What was masked, of either side.
+fn masks(manifest: &Manifest) -> impl Iterator<Item = [u64; 2]> + '_ {
+    manifest.ledger.iter().filter_map(|entry| entry.effect.masked_customer.or(entry.effect.masked))
 }
 
 /// Checks a text output: size and digest.
@@ -157,16 +183,16 @@ fn wrong_size(found: u64, written: u64, notes: &mut Notes<'_>) {
 }
 
 /// The first sample that sounds outside all stretches; `pairs` begins at sample `at`.
-fn first_outside(at: u64, pairs: &[[u8; 2]], kept: &[Kept]) -> Option<u64> {
+fn first_outside(at: u64, pairs: &[[u8; 2]], spans: &[[u64; 2]]) -> Option<u64> {
     let mut place = at;
     let end = at + pairs.len() as u64;
-    let inside = |place: u64| kept.iter().find(|kept| kept.from <= place && place < kept.until);
+    let inside = |place: u64| spans.iter().find(|span| span[0] <= place && place < span[1]);
     while place < end {
-        if let Some(stretch) = inside(place) {
-            place = stretch.until;
+        if let Some(span) = inside(place) {
+            place = span[1];
             continue;
         }
-        let next = kept.iter().map(|kept| kept.from).filter(|from| *from > place).min().unwrap_or(end).min(end);
+        let next = spans.iter().map(|span| span[0]).filter(|from| *from > place).min().unwrap_or(end).min(end);
         let gap = &pairs[(place - at) as usize..(next - at) as usize];
         if let Some(index) = gap.iter().position(|pair| *pair != [0, 0]) {
             return Some(place + index as u64);

@@ -3,7 +3,7 @@
 //! Of every call: the manifest's seal, format and form; its ledger, played through a fresh door (`replay`);
 //! that the tally adds up; every output's size, header and digest, that the customer is not heard outside a grant,
 //! that the speech leads back to the agent's track (`sound`). Of the directory: files without a manifest,
-//! receipts, the summary of the last run, what a killed run left behind, and permissions.
+//! receipts, the summary of the last run, what a killed run left behind, live calls in hand, and permissions.
 //!
 //! Memory is bounded but for the list of names.
 
@@ -16,7 +16,7 @@ use super::report::{Finding, Notes, Report};
 use super::{replay, sound};
 use crate::store::manifest::{Manifest, Progress, read_record};
 use crate::store::name::{MANIFEST_SUFFIX, RECEIPT_SUFFIX, SUMMARY};
-use crate::store::{Kind, Place, StoreError, files, sealed, wav};
+use crate::store::{Kind, Place, StoreError, files, live, sealed, wav};
 
 /// Longest call that is believed, samples: three hundred years at the highest rate.
 const LENGTH_MAX: u64 = 1 << 50;
@@ -50,6 +50,7 @@ pub fn verify(dir: &Path, progress: &mut dyn FnMut(&Path, u64)) -> Result<Report
         Standing { manifest, receipt, seal: seals.get(name).map(String::as_str) }
     };
     record::check_summary(dir, &standing, &mut report.findings);
+    note_calls_in_hand(dir, &mut report.findings);
     report.findings.sort_by(|one, other| one.file.cmp(&other.file));
     Ok(report)
 }
@@ -77,6 +78,20 @@ fn take_stock(dir: &Path, findings: &mut Vec<Finding>) -> Result<BTreeMap<String
         Ok(())
     })?;
     Ok(calls)
+}
+
+/// Warns of live calls that do not stand yet.
+fn note_calls_in_hand(dir: &Path, findings: &mut Vec<Finding>) {
+    for (call, waiting) in live::all_in_hand(dir) {
+        let mut notes = Notes::about(Path::new(files::LIVE_DIR).join(call), findings);
+        match waiting {
+            live::Waiting::InHand => notes.warning("in_hand", "a live call is being recorded; it was not looked at"),
+            live::Waiting::ForRecovery => {
+                let what = "a live call was interrupted and waits; the next live start seals what stands of it";
+                notes.warning("interrupted", what);
+            }
+        }
+    }
 }
 
 fn output_of(name: &str) -> Option<(&str, Kind)> {

@@ -3,8 +3,8 @@
 //! The agent's device is the master: its frames are the line. The customer's are bent to it in the same step in which
 //! they are converted to the call's rate, once, with at least 60 dB against aliasing.
 //!
-//! * **Where a frame lies** is known by its device's clock: a delay-locked loop over the stamps of its deliveries. Both
-//!   loops together say which frame of the customer's device was captured together with which of the agent's; the
+//! * **Where a frame lies** is known by its device's clock: a filter over the stamps of its deliveries. Both
+//!   clocks together say which frame of the customer's device was captured together with which of the agent's; the
 //!   converter's ratio follows that, by at most 0.2 %.
 //! * **What is not there becomes silence.** A side that delivers nothing is waited for (see [`Cadence`]); then the line
 //!   goes on without it. When it delivers again, its sound lies where it was captured, and never later. What comes too

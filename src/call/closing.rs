@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::tally::Tally;
 use crate::audio::MediaTime;
 use crate::bleed::Leak;
-use crate::consent::{Entry, Kept};
+use crate::consent::{Dropped, Entry, Kept};
 use crate::split::{Finding, Remedy};
 
 /// Every call ends in one of these (ROB-07).
@@ -48,5 +48,24 @@ impl Closing {
             true => CallResult::Quarantined,
             false => CallResult::Recorded,
         }
+    }
+    /// What the figures of a call call for: events that did not count, sound that did not come.
+    pub(crate) fn notes(tally: &Tally, rate_hz: u32, rejected: u64, beyond_end: u64) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if rejected > 0 {
+            findings.push(Finding::EventsRejected { count: rejected });
+        }
+        if beyond_end > 0 {
+            findings.push(Finding::EventsBeyondEnd { count: beyond_end });
+        }
+        let seconds = |frames: u64| MediaTime(frames).seconds(rate_hz);
+        let (lost, absent) = (tally.agent.left_out(Dropped::Lost), tally.agent.left_out(Dropped::Absent));
+        if lost > 0 {
+            findings.push(Finding::FramesLost { frames: lost, seconds: seconds(lost) });
+        }
+        if absent > 0 {
+            findings.push(Finding::SenderSilent { frames: absent, seconds: seconds(absent) });
+        }
+        findings
     }
 }

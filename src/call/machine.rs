@@ -16,6 +16,7 @@ use crate::voice::hangover::{self, Hangover, Word};
 
 mod live;
 
+pub(crate) use live::place_now;
 pub use live::{Doors, Took};
 
 /// Frames that the agent's side may wait: what the guard looks ahead and the lead-in.
@@ -172,7 +173,7 @@ impl Call {
             self.take(pending, self.now, out);
         }
         self.findings.extend(self.doubt.findings());
-        self.note_events_and_gaps();
+        self.findings.extend(Closing::notes(&self.tally, self.rate_hz, self.rejected, self.beyond_end));
         let mut kept = self.gate.kept().to_vec();
         for stretch in &mut kept {
             let until = stretch.until.unwrap_or(self.now).min(self.now);
@@ -309,23 +310,6 @@ impl Call {
         }
         self.gaps.forget(self.released);
         self.holdback.pop();
-    }
-
-    fn note_events_and_gaps(&mut self) {
-        if self.rejected > 0 {
-            self.findings.push(Finding::EventsRejected { count: self.rejected });
-        }
-        if self.beyond_end > 0 {
-            self.findings.push(Finding::EventsBeyondEnd { count: self.beyond_end });
-        }
-        let seconds = |frames: u64| MediaTime(frames).seconds(self.rate_hz);
-        let (lost, absent) = (self.tally.agent.left_out(Dropped::Lost), self.tally.agent.left_out(Dropped::Absent));
-        if lost > 0 {
-            self.findings.push(Finding::FramesLost { frames: lost, seconds: seconds(lost) });
-        }
-        if absent > 0 {
-            self.findings.push(Finding::SenderSilent { frames: absent, seconds: seconds(absent) });
-        }
     }
 }
 

@@ -27,6 +27,7 @@ mod machine;
 
 pub use closing::{CallResult, Closing};
 pub use gaps::Missing;
+pub(crate) use machine::place_now;
 pub use machine::{Call, Doors, HOLDBACK_FRAMES, REACH_MS_MAX, Took};
 pub use opening::Opening;
 pub use tally::{Account, Tally};

@@ -2,6 +2,7 @@
 
 use super::resolve::{Layers, bad, default};
 use super::{ConfigError, Setting};
+use crate::policy::Staff;
 
 /// Longest reach of a mask, seconds: it is memory, and what a crash loses.
 pub const REACH_MAX_S: u32 = 60;
@@ -29,6 +30,8 @@ pub struct Live {
     pub list: Setting<bool>,
     /// The call may be passed through into a regular file.
     pub pass_through_to_file: bool,
+    /// Rules for staff.
+    pub staff: Staff,
 }
 
 impl Live {
@@ -59,6 +62,7 @@ impl Layers<'_> {
             let message = format!("{value} ms is too long; at most {WORST_BUFFERING_MAX_MS} ms");
             return Err(bad("worst_buffering_ms", *origin, message));
         }
+        let staff = self.0.iter().find_map(|(_, raw)| raw.staff.clone());
         let danger = self.0.iter().find_map(|(_, raw)| raw.danger.clone()).unwrap_or_default();
         Ok(Live {
             reach_s: self.at_most("reach_s", |raw| raw.reach_s, 0, REACH_MAX_S)?,
@@ -66,6 +70,7 @@ impl Layers<'_> {
             worst_buffering_ms: worst,
             free_min_mib: self.pick(|raw| raw.free_min_mib).unwrap_or(default(FREE_MIN_MIB)),
             list: self.flag(|raw| raw.list),
+            staff: staff.map(|staff| staff.resolve()).transpose()?.unwrap_or_default(),
             pass_through_to_file: danger.pass_through_to_file.unwrap_or(false),
         })
     }

@@ -9,12 +9,14 @@ pub mod live;
 pub mod raw;
 pub mod resolve;
 pub mod secrets;
+pub mod staff;
 
 pub use explain::{customer_sentence, explain};
 pub use live::Live;
 pub use raw::{Raw, RawDanger};
 pub use resolve::{AgentSide, Alone, DigestKind, LEAD_IN_MS, Names, Settings, Sided, TAIL_MS, resolve};
 pub use secrets::{read_key, read_token, read_token_list};
+pub use staff::RawStaff;
 
 use std::fmt;
 use std::path::PathBuf;

@@ -19,13 +19,17 @@ pub fn read_key(path: &Path) -> Result<Vec<u8>, ConfigError> {
     std::fs::read(path).map_err(unreadable)
 }
 
-/// Reads a list of token ids, one a line; empty lines and lines that begin with `#` do not count.
-pub fn read_token_list(path: &Path) -> Result<HashSet<String>, ConfigError> {
-    let bytes = read_key(path)?;
-    let text = String::from_utf8(bytes).map_err(|error| ConfigError::Malformed {
+/// Reads a text.
+pub fn read_text(path: &Path) -> Result<String, ConfigError> {
+    String::from_utf8(read_key(path)?).map_err(|error| ConfigError::Malformed {
         path: path.to_owned(),
         message: format!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to()),
-    })?;
+    })
+}
+
+/// Reads a list of token ids, one a line; empty lines and lines that begin with `#` do not count.
+pub fn read_token_list(path: &Path) -> Result<HashSet<String>, ConfigError> {
+    let text = read_text(path)?;
     let ids = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     Ok(ids.map(str::to_owned).collect())
 }

@@ -41,6 +41,9 @@
 //! | `joined` | shut until the newcomer has been told and has granted | goes on |
 //! | `paused` | shut until `resumed` | shut until `resumed` (PAY-01) |
 //! | `held` | shut until `retrieved` (or a `resumed` while no pause stands) | goes on |
+//! | `private` | shut until `private_ended` | shut until `private_ended` (SEL-06) |
+//! | the recording window closes (by the clock) | shut until one opens | shut until one opens (SEL-01) |
+//! | `masked` | what was said in the last `seconds` is left out, also what was written of it | what of it still waits is left out (ONE-09) |
 //! | `hung_up` | shut for good; every grant expires | goes on to the end of the file |
 //! | a doubt about the channels | shut for good | shut for good |
 //!
@@ -50,6 +53,24 @@
 //!
 //! In a recording all events are known beforehand, so what a later withdrawal would erase is never written at all; the
 //! ledger still shows the withdrawal and what it took away. At a tie what shuts comes last and wins.
+//!
+//! A pause, a private stretch and a closed window stop both sides each by itself: the end of one never ends another.
+//!
+//! # In a live call
+//!
+//! Events count in the order in which they arrive. Consent is not backdated: what opens counts from a place ahead, behind
+//! everything that the source had delivered or may hold back when it arrived, and never before anything that was stamped
+//! earlier. Refusal is not delayed: what shuts counts from the frame in hand, and what an event before it was to open
+//! further ahead never opens; after a pause and a `resumed`, the later of both places counts. See
+//! [`Call::take_now`](crate::call::Call::take_now).
+//!
+//! A mask takes back what was said, as far as that can be done without rewriting the agent's track: 260 ms of the
+//! agent's side wait anyway, and with a reach configured that much more. The customer's side is wiped as far as was asked.
+//! The ledger notes both stretches, and `verify` looks that they are silent. In a recording all masks are known
+//! beforehand, and nothing of them is written.
+//!
+//! Sound that is missing (lost on its way, or never sent) is silence of the same length, counted to the sample as `lost`
+//! or `absent`, and never as written.
 //!
 //! # What cannot be caught by types
 //!

@@ -10,7 +10,9 @@
 //!
 //! What is cleared waits in a writer's block of at most 64 KiB a file. The agent's side waits up to
 //! [`HOLDBACK_FRAMES`](crate::call::HOLDBACK_FRAMES) frames for what the guard and the lead-in need to know; the
-//! customer's is decided in the same step.
+//! customer's is decided in the same step. Where a mask is to reach further back (ONE-09), the agent's side waits that much
+//! longer: 16 kB a second at 8 kHz, at most [`REACH_MS_MAX`](crate::call::REACH_MS_MAX), wiped when the call is over, and a
+//! stretch that is masked at once.
 //!
 //! Memory does not grow with the length of a recording: at most 16 MiB and 2 MiB a job at 8 kHz stereo. What grows with
 //! a call are its events (at most 10,000) and, a few bytes each, the stretches of the customer's side that are kept.

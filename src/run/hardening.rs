@@ -18,3 +18,31 @@ pub fn forbid_core_dumps() -> std::io::Result<()> {
 pub fn forbid_core_dumps() -> std::io::Result<()> {
     Ok(())
 }
+
+/// The least limit of locked memory with which memory is locked, bytes: with less, an allocation could fail later.
+#[cfg(target_os = "linux")]
+const LOCKED_MIN: u64 = 256 << 20;
+
+/// Keeps this process' memory out of the swap, as far as the system allows (SEC-04). Only pages that are used are locked,
+/// so the process does not grow. The error says what to do.
+#[cfg(target_os = "linux")]
+pub fn keep_out_of_swap() -> Result<(), String> {
+    use rustix::mm::{MlockAllFlags, mlockall};
+    use rustix::process::{Resource, getrlimit};
+    let limit = getrlimit(Resource::Memlock).current;
+    if limit.is_some_and(|limit| limit < LOCKED_MIN) {
+        return Err(format!(
+            "memory is not locked, so what is in it could be swapped to a disk: raise the limit (LimitMEMLOCK=infinity in \
+             a systemd unit, `ulimit -l`; at least {} MiB), or use no swap or an encrypted one",
+            LOCKED_MIN >> 20
+        ));
+    }
+    mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)
+        .map_err(|error| format!("memory could not be locked ({error}): use no swap, or an encrypted one"))
+}
+
+/// Elsewhere that needs unsafe code; the manual says what to do.
+#[cfg(not(target_os = "linux"))]
+pub fn keep_out_of_swap() -> Result<(), String> {
+    Err("memory is not locked on this system: use no swap file, or an encrypted one".into())
+}

@@ -7,10 +7,13 @@
 //! * [`presets`]: what known exports mean by left and right; nothing is guessed.
 //! * [`events`]: what was said about a call's recording, by file.
 //! * `pipe`: standard input, a FIFO, an inherited descriptor.
+//! * `capture`: the sound devices of a workstation (feature `capture`).
 //! * [`identity`]: whether an input is still the one that was processed.
 //!
 //! Requirements: ING-01 … ING-08.
 
+#[cfg(feature = "capture")]
+pub mod capture;
 pub mod error;
 pub mod events;
 pub mod files;

@@ -98,6 +98,15 @@ pub(super) fn create_anew(path: &Path) -> Result<File, StoreError> {
     options.open(path).naming("create", path)
 }
 
+/// Opens a private file to add to its end; it is made if it is not there.
+pub fn append_to(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).naming("open", path)
+}
+
 /// Where the file for `target` lies while it is being written.
 pub fn aside_of(target: &Path) -> PathBuf {
     let name = target.file_name().unwrap_or_default().to_string_lossy();

@@ -8,7 +8,8 @@ use crate::audio::{Customer, Frame, MediaTime, Span};
 use crate::bleed::Leak;
 use crate::call::{Account, CallResult, Closing, Outlet, Tally};
 use crate::consent::{
-    Act, Decision, Dropped, Event, Gate, Ledger, Notice, OnWithdrawal, PartyId, Stamped, Terms, Track, rehearse,
+    Act, Cleared, Decision, Dropped, Event, Gate, Ledger, Notice, OnWithdrawal, PartyId, Stamped, Terms, Track,
+    rehearse,
 };
 use crate::store::manifest::{AgentChannel, DigestKind, Input, InputDigest, InputFile, Policy, Scope, Voice};
 use crate::store::{About, Place, Plan, Recorder, Stored};
@@ -81,7 +82,26 @@ pub fn noise(from: u64, count: usize) -> Vec<i16> {
     (from..from + count as u64).map(|n| (n.wrapping_mul(2_654_435_761) >> 7) as i16 | 1).collect()
 }
 
+/// An outlet that a scene can be played into.
+pub trait Sink: Outlet {
+    /// Stores sound on this track, by whatever door it came.
+    fn write_to(&mut self, track: Track, sound: &Cleared<'_>);
+
+    /// An event is about to be applied.
+    fn before(&mut self, _position: MediaTime, _event: &Stamped) {}
+
+    /// A unit was settled.
+    fn after(&mut self, _position: MediaTime, _tally: &Tally) {}
+}
+
+impl Sink for Recorder {
+    fn write_to(&mut self, track: Track, sound: &Cleared<'_>) {
+        Recorder::write_to(self, track, sound);
+    }
+}
+
 /// A small call: what is said about it, and where the agent speaks. The customer speaks all the time.
+#[derive(Clone)]
 pub struct Scene {
     pub name: String,
     pub length: u64,
@@ -127,12 +147,18 @@ impl Scene {
         Terms { on_withdrawal: self.on_withdrawal, ..Terms::default() }
     }
 
-    /// Drives a gate and a recorder as a call does, and closes the call.
+    /// Records the call, and closes it.
     pub fn run(&self, dir: &Path) -> (Recorder, Closing) {
-        let events: Vec<Stamped> = self.events.iter().map(|(sample, event)| at(*sample, event.clone())).collect();
-        let foreclosed = if self.live { vec![] } else { rehearse(&self.terms(), &events) };
         let plan = Plan { rate_hz: RATE, samples_max: self.length, speech: true };
         let mut recorder = Recorder::create(Place::new(dir, &self.name).unwrap(), plan).unwrap();
+        let closing = self.drive(&mut recorder);
+        (recorder, closing)
+    }
+
+    /// Drives a gate and an outlet as a call does.
+    pub fn drive(&self, recorder: &mut impl Sink) -> Closing {
+        let events: Vec<Stamped> = self.events.iter().map(|(sample, event)| at(*sample, event.clone())).collect();
+        let foreclosed = if self.live { vec![] } else { rehearse(&self.terms(), &events) };
         let mut gate = Gate::new(self.terms(), foreclosed);
         let mut ledger = Ledger::new(&self.name);
         let mut tally = Tally::default();
@@ -140,12 +166,14 @@ impl Scene {
         // Frames are cut where an event falls into them.
         let places = (0..=self.length).filter(|place| place % 80 == 0 || self.events.iter().any(|e| e.0 == *place));
         let places: Vec<u64> = places.collect();
-        for (unit, end) in places.iter().zip(&places[1..]).map(|(unit, end)| (*unit, *end)) {
+        for pair in places.windows(2) {
+            let (unit, end) = (pair[0], pair[1]);
             while let Some(event) = events.next_if(|event| event.at.0 <= unit) {
                 if self.doubt_before == Some(ledger.entries().len()) {
                     gate.quarantine();
                 }
-                take(event, &mut gate, &mut recorder, &mut ledger, &mut tally);
+                recorder.before(MediaTime(unit), event);
+                take(event, &mut gate, recorder, &mut ledger, &mut tally);
             }
             let sound = noise(unit, (end - unit) as usize);
             let frame = frame(unit, &sound);
@@ -160,13 +188,17 @@ impl Scene {
             if let Ok(cleared) = cleared {
                 recorder.write(cleared);
             }
+            recorder.after(MediaTime(end), &tally);
         }
-        events.for_each(|event| take(event, &mut gate, &mut recorder, &mut ledger, &mut tally));
+        for event in events {
+            recorder.before(MediaTime(self.length), event);
+            take(event, &mut gate, recorder, &mut ledger, &mut tally);
+        }
         let leak =
             Leak { measurable: true, coupling_db: None, customer_active_s: 2.0, withheld_s: 0.25, residual_db: None };
         let mut kept = gate.kept().to_vec();
         kept.iter_mut().for_each(|kept| kept.until = Some(kept.until.unwrap_or(MediaTime(self.length))));
-        let closing = Closing {
+        Closing {
             result: self.result,
             length: MediaTime(self.length),
             rate_hz: RATE,
@@ -175,8 +207,7 @@ impl Scene {
             findings: vec![],
             ledger: ledger.entries().to_vec(),
             kept,
-        };
-        (recorder, closing)
+        }
     }
 
     pub fn about(&self) -> About {
@@ -207,7 +238,7 @@ impl Scene {
     }
 }
 
-fn take(event: &Stamped, gate: &mut Gate, recorder: &mut Recorder, ledger: &mut Ledger, tally: &mut Tally) {
+fn take(event: &Stamped, gate: &mut Gate, recorder: &mut impl Sink, ledger: &mut Ledger, tally: &mut Tally) {
     let effect = gate.apply(event);
     for erased in &effect.erased {
         recorder.erase_customer(erased.span);

@@ -234,7 +234,12 @@ impl Tracks {
         if self.customer.is_none() && self.error.is_none() {
             let begun = self.site.begin(Kind::Customer);
             match begun.and_then(|aside| WavWriter::begin(aside, self.plan.rate_hz, self.plan.samples_max)) {
-                Ok(sound) => self.customer = Some(CustomerTrack { sound, written: Vec::new() }),
+                Ok(mut sound) => {
+                    if self.site.live.is_some() {
+                        sound.checkpoint(0); // it opens as it lies from its first moment on
+                    }
+                    self.customer = Some(CustomerTrack { sound, written: Vec::new() });
+                }
                 Err(error) => self.error = Some(error),
             }
         }
@@ -250,11 +255,12 @@ impl Tracks {
         track.sound.wipe(span);
         track.written = track.written.iter().flat_map(|written| without(*written, span)).collect();
         if track.written.is_empty()
-            && track.sound.error().is_none()
-            && let Some(track) = self.customer.take()
-            && let Err(error) = track.sound.discard()
+            && let Some(mut track) = self.customer.take()
         {
-            self.error.get_or_insert(error);
+            let error = track.sound.take_error();
+            if let Some(error) = error.or(track.sound.discard().err()) {
+                self.error.get_or_insert(error);
+            }
         }
     }
 }

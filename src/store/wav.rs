@@ -19,16 +19,13 @@ use super::files::Aside;
 use crate::call::Span;
 use crate::consent::Cleared;
 
-/// Bytes of a plain header.
-pub const HEADER_BYTES: usize = 44;
-/// Bytes of a header with 64-bit sizes.
-pub const RF64_HEADER_BYTES: usize = 80;
-/// Highest rate a header is written for, Hz.
-pub const RATE_MAX_HZ: u32 = 384_000;
+mod header;
+
+pub use header::{HEADER_BYTES, PLAIN_DATA_BYTES_MAX, RATE_MAX_HZ, RF64_HEADER_BYTES};
+pub(crate) use header::{header, header_bytes, is_rf64};
+
 /// Cleared sound that waits in memory, at most, bytes. A whole number of digest blocks.
 pub const BUFFER_BYTES: usize = 16 * BLOCK_BYTES;
-/// Most bytes of sound in a file with 32-bit sizes; the slack leaves room for chunks that others may add.
-pub const PLAIN_DATA_BYTES_MAX: u64 = (1 << 32) - (64 << 10);
 /// Bytes of a sample.
 pub const SAMPLE_BYTES: u64 = 2;
 
@@ -272,6 +269,8 @@ impl WavWriter {
     /// Writes what waits and is not in the file yet.
     fn write_ahead(&mut self) -> Result<(), StoreError> {
         let from = self.on_disk.max(self.base);
+        // Before it is written: a write that fails half-way may have left some of it.
+        self.on_disk = self.base + self.filled as u64;
         let waiting = &self.buffer[(from - self.base) as usize..self.filled];
         if waiting.iter().any(|byte| *byte != 0) {
             let at = header_bytes(self.rf64) + from;
@@ -280,7 +279,6 @@ impl WavWriter {
             let written = file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(waiting));
             written.map_err(|source| StoreError::io("write", &target, Some(at), source))?;
         }
-        self.on_disk = self.base + self.filled as u64;
         Ok(())
     }
 
@@ -298,18 +296,20 @@ impl WavWriter {
     /// Overwrites bytes of the data with zeros, durably: a withdrawal must hold even if the process dies (WDR-02).
     fn wipe_on_disk(&mut self, bytes: Range<u64>) -> Result<(), StoreError> {
         let target = self.aside.target().to_path_buf();
-        let zeros = [0; BLOCK_BYTES];
-        let mut at = bytes.start;
         let data_at = header_bytes(self.rf64);
         let file = self.aside.file();
-        file.seek(SeekFrom::Start(data_at + at)).naming("seek in", &target)?;
-        while at < bytes.end {
-            let now = (bytes.end - at).min(BLOCK_BYTES as u64);
-            file.write_all(&zeros[..now as usize])
-                .map_err(|source| StoreError::io("wipe", &target, Some(data_at + at), source))?;
+        // Behind its end there is nothing to wipe, and on a full disk no room to do so.
+        let end = file.metadata().naming("look at", &target)?.len().min(data_at + bytes.end);
+        let mut at = data_at + bytes.start;
+        let mut wiped = file.seek(SeekFrom::Start(at)).map(|_| ());
+        while wiped.is_ok() && at < end {
+            let now = (end - at).min(BLOCK_BYTES as u64);
+            wiped = file.write_all(&[0; BLOCK_BYTES][..now as usize]);
             at += now;
         }
-        file.sync_data().naming("sync", &target)
+        // What could be wiped is made so for good, whatever else failed.
+        let synced = file.sync_data().naming("sync", &target);
+        wiped.map_err(|source| StoreError::io("wipe", &target, Some(at), source)).and(synced)
     }
 
     fn check_room(&mut self, samples: u64) {
@@ -328,47 +328,6 @@ impl WavWriter {
             self.fail(error);
         }
     }
-}
-
-/// Whether a file of at most so many samples gets a header with 64-bit sizes.
-pub(super) fn is_rf64(samples_max: u64) -> bool {
-    samples_max.saturating_mul(SAMPLE_BYTES) > PLAIN_DATA_BYTES_MAX
-}
-
-/// Bytes of the header.
-pub(super) fn header_bytes(rf64: bool) -> u64 {
-    if rf64 { RF64_HEADER_BYTES as u64 } else { HEADER_BYTES as u64 }
-}
-
-/// The header of a track; `None` if it cannot carry the rate or the length.
-pub(crate) fn header(rate_hz: u32, samples: u64, rf64: bool) -> Option<Vec<u8>> {
-    if rate_hz == 0 || rate_hz > RATE_MAX_HZ {
-        return None;
-    }
-    let sample_format = hound::SampleFormat::Int;
-    let spec = hound::WavSpec { channels: 1, sample_rate: rate_hz, bits_per_sample: 16, sample_format };
-    let mut plain = spec.into_header_for_infinite_file();
-    let data_bytes = samples.checked_mul(SAMPLE_BYTES)?;
-    if rf64 {
-        let riff_bytes = data_bytes.checked_add(RF64_HEADER_BYTES as u64 - 8)?;
-        return Some(rf64_header(&plain[12..36], riff_bytes, data_bytes, samples));
-    }
-    let data_bytes = u32::try_from(data_bytes).ok()?;
-    let riff_bytes = data_bytes.checked_add(HEADER_BYTES as u32 - 8)?;
-    plain[4..8].copy_from_slice(&riff_bytes.to_le_bytes());
-    plain[40..44].copy_from_slice(&data_bytes.to_le_bytes());
-    Some(plain)
-}
-
-fn rf64_header(format_chunk: &[u8], riff_bytes: u64, data_bytes: u64, samples: u64) -> Vec<u8> {
-    let mut header = Vec::with_capacity(RF64_HEADER_BYTES);
-    header.extend(b"RF64\xff\xff\xff\xffWAVEds64");
-    header.extend(28u32.to_le_bytes());
-    [riff_bytes, data_bytes, samples].iter().for_each(|size| header.extend(size.to_le_bytes()));
-    header.extend(0u32.to_le_bytes()); // no table of further sizes
-    header.extend(format_chunk);
-    header.extend(b"data\xff\xff\xff\xff");
-    header
 }
 
 #[cfg(test)]

@@ -41,6 +41,43 @@ fn the_agents_track_is_as_long_as_the_input_and_holds_her_own_samples_or_silence
 }
 
 #[test]
+fn a_mask_and_a_private_stretch_leave_both_sides_silent_and_verify_looks_that_they_are() {
+    // ONE-09, SEL-06: from 4 s to 6 s masked, from 8 s to 10 s private.
+    let scratch = Scratch::new("desk-mask");
+    let (agent, customer) = (agent(14), canary(14, 3));
+    scratch.call("plain", &agent, &customer);
+    scratch.events("plain", &[GRANTED]);
+    scratch.call("call", &agent, &customer);
+    let stops = [
+        GRANTED,
+        r#"{"at":6,"event":"masked","seconds":2}"#,
+        r#"{"at":8,"event":"private"}"#,
+        r#"{"at":9,"event":"resumed"}"#,
+        r#"{"at":10,"event":"private_ended"}"#,
+    ];
+    scratch.events("call", &stops);
+    scratch.batch(&[]).ends(0);
+    for track in ["agent", "customer"] {
+        let stored = scratch.sound(&format!("out/call.{track}.wav"));
+        let plain = scratch.sound(&format!("out/plain.{track}.wav"));
+        let second = |from: usize, until: usize| from * RATE as usize..until * RATE as usize;
+        assert!([second(4, 6), second(8, 10)].into_iter().all(|part| kept(&stored[part]) == 0), "{track}");
+        assert!(kept(&plain[second(4, 6)]) + kept(&plain[second(8, 10)]) > 0, "{track}: something was there");
+        if track == "customer" {
+            let rest = [second(0, 4), second(6, 8), second(10, 14)];
+            assert!(rest.into_iter().all(|part| stored[part.clone()] == plain[part]), "the rest stands to the sample");
+        }
+    }
+    let manifest = scratch.json("out/call.json");
+    let masked = &manifest["ledger"][2]["effect"]["masked"];
+    assert_eq!(masked, &serde_json::json!([4 * RATE, 6 * RATE]));
+    assert_eq!(manifest["tally"]["customer"]["left_out"]["masked"], 2 * RATE);
+    assert_eq!(manifest["tally"]["customer"]["left_out"]["private"], 2 * RATE);
+    assert_eq!(manifest["tally"]["customer"]["erased"], 0, "what was to be masked was never written");
+    scratch.run(&["verify", "out"]).ends(0);
+}
+
+#[test]
 fn speech_and_timeline_lead_back_to_the_agents_track_sample_for_sample() {
     for rate in ["8000", "11025", "44100"] {
         let scratch = Scratch::new(&format!("desk-speech-{rate}"));

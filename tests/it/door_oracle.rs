@@ -13,7 +13,7 @@ const STEPS: usize = 6;
 const STEP: u64 = 100;
 const RATE_HZ: u32 = 8_000;
 
-fn event(letter: char) -> Event {
+pub fn event(letter: char) -> Event {
     let second = || PartyId("second".into());
     let yes = |party, act| Event::Granted(Decision { party, act, purposes: vec!["training".into()], basis: None });
     match letter {
@@ -81,7 +81,7 @@ fn second_since(script: &[char]) -> Option<usize> {
 }
 
 /// Oracle: the customer's side may be kept after this script, as far as is known by then.
-fn open(script: &[char]) -> bool {
+pub fn open(script: &[char]) -> bool {
     let second_ok = second_since(script).is_none_or(|since| {
         (since..script.len())
             .any(|i| script[i] == 'y' && script[since..i].contains(&'t') && !script[..i].contains(&'u'))
@@ -90,7 +90,7 @@ fn open(script: &[char]) -> bool {
 }
 
 /// A proof for `span`, from an ear that has nothing to compare.
-fn proof(span: Span) -> Heard {
+pub fn proof(span: Span) -> Heard {
     let mut ear = Ear::new(Reference::OneParty);
     ear.hear(&Levels::default(), [span; 2]);
     ear.end();

@@ -13,10 +13,12 @@ const QUEUE_MS: usize = 3_000;
 const GAPS_MAX: usize = 64;
 /// Longest wait for a device that delivers always, nanoseconds: then it has stalled (ROB-02).
 const STALL_NS: f64 = 1e9;
-/// A steady device that is so far off its clock has lost sound, or made some up.
-const JUMP_NS: f64 = 50e6;
-/// It has to be off for so long: a callback that came late is no loss.
-const JUMP_LASTS_NS: f64 = 250e6;
+/// A steady device that is so late by its clock has lost sound without a word. So early: the clock was wrong.
+const JUMP_NS: f64 = 20e6;
+/// It has to be late for so long: a callback that was held up is no loss.
+const LATE_LASTS_NS: f64 = 400e6;
+/// It has to be early for so long.
+const EARLY_LASTS_NS: f64 = 100e6;
 /// A sparse device that is so late was silent. A stream that began anew is believed at once as well.
 const PAUSE_NS: f64 = 20e6;
 /// Shortest and longest wait for a sparse device.
@@ -152,7 +154,12 @@ impl Side {
             suspicion.least = late;
         }
         self.suspicion = Some(suspicion);
-        if nanos - suspicion.since >= JUMP_LASTS_NS {
+        if late < 0.0 && nanos - suspicion.since >= EARLY_LASTS_NS {
+            // No frame comes from the future: earlier stamps were late, and nothing is missing.
+            self.suspicion = None;
+            self.clock.doubt();
+            self.clock.begin(place, nanos);
+        } else if nanos - suspicion.since >= LATE_LASTS_NS {
             self.suspicion = None;
             self.jump_by(suspicion.least, suspicion.at);
         }
@@ -161,6 +168,7 @@ impl Side {
     /// From frame `at` of the device on, everything lies so much later (or earlier, if negative).
     fn jump_by(&mut self, nanos: f64, at: u64) {
         let frames = (nanos * self.hz / 1e9).round() as i64;
+        self.clock.doubt();
         let before = self.jump.take();
         let at = before.map_or(at, |jump| jump.at);
         self.jump = Some(Jump { at, frames: frames + before.map_or(0, |jump| jump.frames) });

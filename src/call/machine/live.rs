@@ -5,7 +5,7 @@ use crate::audio::{MediaTime, Span};
 use crate::bleed::Leak;
 use crate::call::Tally;
 use crate::consent::event::Rank;
-use crate::consent::{Dropped, Effect, Entry, Outcome, Refusal, Stamped, Stop};
+use crate::consent::{Dropped, Effect, Entry, Gate, Outcome, Refusal, Stamped, Stop};
 use crate::split::Finding;
 
 /// What an event did, as the writer knows it: what an answer is made of (INF-03, CON-10).
@@ -45,6 +45,16 @@ impl Took {
     pub fn masked_from(&self) -> Option<MediaTime> {
         self.effect.masked.map(|span| span.from)
     }
+}
+
+/// Where an event counts that arrives when the writer is at `now`: what opens not before that, nor before anything that
+/// was stamped earlier; what shuts or informs there.
+pub(crate) fn place_now(gate: &Gate, stamped: Stamped, now: MediaTime, rate_hz: u32) -> Stamped {
+    let at = match stamped.event.rank() {
+        Rank::Opens => stamped.at.max(now).max(gate.latest()),
+        Rank::Informs | Rank::Shuts => now,
+    };
+    Stamped::placed(at, stamped.wall, stamped.event, rate_hz)
 }
 
 /// How the doors of a call stand.
@@ -97,11 +107,8 @@ impl Call {
     /// The time that the ledger notes is made of the place. May allocate.
     pub fn take_now(&mut self, stamped: Stamped, out: &mut impl Outlet) -> Took {
         assert!(self.heard.is_none(), "an event is taken between two frames");
-        let at = match stamped.event.rank() {
-            Rank::Opens => stamped.at.max(self.now).max(self.gate.latest()),
-            Rank::Informs | Rank::Shuts => self.now,
-        };
-        let stamped = Stamped::placed(at, stamped.wall, stamped.event, self.rate_hz);
+        let stamped = place_now(&self.gate, stamped, self.now, self.rate_hz);
+        let at = stamped.at;
         let effect = self.carry_out(&stamped, self.released, out);
         let entry = self.ledger.entries().last().expect("it was just recorded");
         let (ledger, hash) = (entry.seq, entry.hash.clone());

@@ -38,6 +38,11 @@ pub struct HttpFlags {
 }
 
 impl HttpFlags {
+    /// Whether the API is to be served.
+    pub fn is_asked_for(&self) -> bool {
+        self.http.is_some()
+    }
+
     /// How the API is to be served, if it is. The page offers the purposes that the store records for.
     pub fn config(&self, settings: &Settings) -> Result<Option<HttpConfig>, HttpError> {
         let Some(listen) = self.http else { return Ok(None) };

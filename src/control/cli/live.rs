@@ -1,6 +1,6 @@
 //! What the commands that carry live calls have in common: their flags, their beginning and their end.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -9,8 +9,9 @@ use std::time::Duration;
 use super::flags::{Knobs, Reading, Writing};
 use crate::config::{ConfigError, Names, Raw, Settings, Sided, read_key, read_token_list, resolve};
 use crate::control::exit::Exit;
-use crate::run::live::start::{LiveOrders, NewCall, start};
-use crate::run::live::{Desk, recover};
+use crate::run::hardening::keep_out_of_swap;
+use crate::run::live::start::{LiveOrders, NewCall, StartError, start};
+use crate::run::live::{Desk, Ended, recover};
 use crate::run::naming::Namer;
 use crate::source::wire::asked::parse_line_asked;
 
@@ -33,6 +34,9 @@ pub struct LiveFlags {
     /// Also NAME.inputs.jsonl: everything that determined the outputs but the sound, for `oneside replay`
     #[arg(long)]
     list: bool,
+    /// Whose call it is: recording windows and acknowledgement are looked up by it ([staff] of the configuration)
+    #[arg(long, value_name = "ID")]
+    agent: Option<String>,
     /// Say how the call ended as JSON on standard error
     #[arg(long)]
     json: bool,
@@ -42,6 +46,24 @@ pub struct LiveFlags {
 }
 
 impl LiveFlags {
+    /// Whose call it is.
+    pub fn agent(&self) -> Option<&str> {
+        self.agent.as_deref()
+    }
+
+    /// Whether calls can be steered by others than this command.
+    pub fn is_steered(&self) -> bool {
+        #[cfg(feature = "http")]
+        return self.http.is_asked_for();
+        #[cfg(not(feature = "http"))]
+        return false;
+    }
+
+    /// Whether ends are told as JSON.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
     fn put(&self, raw: &mut Raw) {
         raw.reach_s = self.reach_s;
         raw.ring_ms = self.ring_ms;
@@ -60,8 +82,24 @@ impl Knobs {
         live: &LiveFlags,
         sided: Sided,
     ) -> Result<Settings, ConfigError> {
-        let (file, environment, mut flags) = self.layers(writing, reading)?;
+        self.live_settings_with(writing, reading, live, sided, None)
+    }
+
+    /// The same, with the file of acknowledgements and the version that has to be acknowledged.
+    pub fn live_settings_with(
+        &self,
+        writing: &Writing,
+        reading: &Reading,
+        live: &LiveFlags,
+        sided: Sided,
+        acknowledged: Option<(PathBuf, String)>,
+    ) -> Result<Settings, ConfigError> {
+        let (mut file, environment, mut flags) = self.layers(writing, reading)?;
         live.put(&mut flags);
+        if let Some((path, version)) = acknowledged {
+            let staff = file.staff.get_or_insert_default();
+            (staff.acknowledged, staff.version) = (Some(path), Some(version));
+        }
         resolve(file, environment, flags, sided)
     }
 }
@@ -101,6 +139,9 @@ pub fn begin(
             Some(Namer::new(&key).map_err(|error| usage(error.to_string()))?)
         }
     };
+    if let Err(why) = keep_out_of_swap() {
+        warn_line!("oneside: {why}");
+    }
     tell_recovered(out);
     let desk = Arc::new(Desk::default());
     let orders = Arc::new(LiveOrders { out: out.into(), settings, revoked, namer });
@@ -121,7 +162,10 @@ pub fn begin(
     }
     if let Some(call) = call {
         started.call = call.name.clone();
-        let (handle, thread) = start(&orders, &desk, call).map_err(|error| (Exit::Disk, error.to_string()))?;
+        let (handle, thread) = start(&orders, &desk, call).map_err(|error| match error {
+            StartError::Excluded(_) => (Exit::Refused, error.to_string()),
+            _ => (Exit::Disk, error.to_string()),
+        })?;
         let state = handle.state.lock().map(|state| state.stored_as.clone()).unwrap_or_default();
         if state != started.call && orders.namer.is_none() {
             warn_line!("oneside: a call `{}` stands already; this one is kept as `{state}`", started.call);
@@ -164,19 +208,7 @@ pub fn ended(mut started: Started, interrupted: &AtomicBool) -> Exit {
     #[cfg(feature = "http")]
     drop(started.http.take());
     let Some(ended) = ended else { return Exit::Bug };
-    if started.json {
-        warn_line!("{}", serde_json::to_string(&ended).unwrap_or_default());
-    } else {
-        let customer = if ended.customer_s > 0.0 { format!("{:.1} s", ended.customer_s) } else { "none".into() };
-        warn_line!(
-            "oneside: {}: {}, {:.1} s; agent {:.1} s, customer {customer}{}",
-            ended.stored_as,
-            ended.result,
-            ended.seconds,
-            ended.agent_s,
-            ended.error.as_ref().map(|error| format!("; {error}")).unwrap_or_default()
-        );
-    }
+    tell_ended(&ended, started.json);
     match (ended.result.as_str(), &ended.error) {
         ("recorded", None) => Exit::Done,
         (_, Some(error)) if error.contains("internal error") => Exit::Bug,
@@ -184,6 +216,22 @@ pub fn ended(mut started: Started, interrupted: &AtomicBool) -> Exit {
         _ if started.orders.settings.strict.value => Exit::Found,
         _ => Exit::Done,
     }
+}
+
+/// Says how a call ended.
+pub fn tell_ended(ended: &Ended, json: bool) {
+    if json {
+        return warn_line!("{}", serde_json::to_string(ended).unwrap_or_default());
+    }
+    let customer = if ended.customer_s > 0.0 { format!("{:.1} s", ended.customer_s) } else { "none".into() };
+    warn_line!(
+        "oneside: {}: {}, {:.1} s; agent {:.1} s, customer {customer}{}",
+        ended.stored_as,
+        ended.result,
+        ended.seconds,
+        ended.agent_s,
+        ended.error.as_ref().map(|error| format!("; {error}")).unwrap_or_default()
+    );
 }
 
 /// Applies one line of events to a call and describes in one line what the writer did.

@@ -3,8 +3,13 @@
 #[macro_use]
 mod say;
 
+pub mod acknowledge;
 pub mod batch;
 pub mod check;
+#[cfg(feature = "http")]
+pub mod ctl;
+#[cfg(feature = "capture")]
+pub mod devices;
 pub mod erase;
 pub mod evaluate;
 pub mod flags;
@@ -16,6 +21,8 @@ pub mod live;
 pub mod pipe;
 pub mod presets;
 pub mod progress;
+#[cfg(feature = "capture")]
+pub mod record;
 pub mod replay;
 pub mod sweep;
 pub mod table;
@@ -49,6 +56,9 @@ enum Command {
     /// One call from a pipe, live: the agent kept, the customer only under a standing grant.
     #[cfg(feature = "pipe")]
     Pipe(Box<pipe::Args>),
+    /// The sidecar of a workstation: microphone and loopback, live.
+    #[cfg(feature = "capture")]
+    Record(Box<record::Args>),
     /// Make a live call again from its list of inputs, over sound that is supplied.
     Replay(replay::Args),
     /// Re-check what is stored against its manifests and ledgers.
@@ -59,6 +69,14 @@ enum Command {
     Sweep(sweep::Args),
     /// Score a labelled set: the detector, and what is stored.
     Evaluate(evaluate::Args),
+    /// Steer the calls of a recorder that is running: what was said, a pause, an end.
+    #[cfg(feature = "http")]
+    Ctl(Box<ctl::Args>),
+    /// Put an agent's acknowledgement of purpose, retention, access and rules on file.
+    Acknowledge(acknowledge::Args),
+    /// List the sound devices and what each can do.
+    #[cfg(feature = "capture")]
+    Devices(devices::Args),
     /// List the known exports and what each preset assumes.
     Presets,
     /// Print the JSON Schema of a line of an events file.
@@ -76,11 +94,18 @@ pub fn main() -> Exit {
         Command::Check(args) => check::main(&args),
         #[cfg(feature = "pipe")]
         Command::Pipe(args) => pipe::main(&args),
+        #[cfg(feature = "capture")]
+        Command::Record(args) => record::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Verify(args) => verify::main(&args),
         Command::Erase(args) => erase::main(&args),
         Command::Sweep(args) => sweep::main(&args),
         Command::Evaluate(args) => evaluate::main(&args),
+        #[cfg(feature = "http")]
+        Command::Ctl(args) => ctl::main(&args),
+        Command::Acknowledge(args) => acknowledge::main(&args),
+        #[cfg(feature = "capture")]
+        Command::Devices(args) => devices::main(&args),
         Command::Presets => presets::main(),
         Command::Schema => {
             say!("{}", crate::source::wire::events::SCHEMA);

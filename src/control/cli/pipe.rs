@@ -37,6 +37,15 @@ pub struct Args {
     /// A stream of one channel: whose it is
     #[arg(long, value_name = "agent|customer", value_parser = ["agent", "customer"])]
     party: Option<String>,
+    /// The other side's number: only compared with the never-record list, and never stored
+    #[arg(long, value_name = "NUMBER")]
+    number: Option<String>,
+    /// A private call: neither side is recorded until `private_ended`
+    #[arg(long)]
+    private: bool,
+    /// Health and the like: nothing but consent opens the customer's side
+    #[arg(long)]
+    sensitive: bool,
     /// Hand the call on to standard output: as it came, or the agent's side alone
     #[arg(long, value_name = "original|agent", value_parser = ["original", "agent"])]
     pass_through: Option<String>,
@@ -159,7 +168,13 @@ fn run(args: &Args, ready: Ready) -> Exit {
         encoding: source.described().into(),
         intake: Box::new(intake),
     };
-    let new = NewCall::new(args.call.clone(), sound);
+    let new = NewCall {
+        agent: args.live.agent().map(str::to_owned),
+        number: args.number.clone(),
+        private: args.private,
+        sensitive: args.sensitive,
+        ..NewCall::new(args.call.clone(), sound)
+    };
     let started = match begin(&args.out, settings, &args.live, Some(new)) {
         Ok(started) => started,
         Err((exit, message)) => {

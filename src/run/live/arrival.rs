@@ -70,6 +70,8 @@ pub struct ArrivalClock {
     leads: [i64; 2],
     half: u64,
     phase: Phase,
+    /// Silence is laid where the sender sent none.
+    fills: bool,
 }
 
 impl ArrivalClock {
@@ -87,7 +89,13 @@ impl ArrivalClock {
             leads: [i64::MIN; 2],
             half: 0,
             phase: Phase::Steady,
+            fills: true,
         }
+    }
+
+    /// The same for a source that keeps its own time line, as a device does: it tells places, and lays no silence.
+    pub fn of_a_device(rate_hz: u32, worst_ms: u64) -> ArrivalClock {
+        ArrivalClock { fills: false, ..ArrivalClock::new(rate_hz, worst_ms) }
     }
 
     /// Frames of the time line that were laid by this clock and not delivered.
@@ -120,7 +128,7 @@ impl ArrivalClock {
             self.last_arrival = now;
         }
         let advice = match self.phase {
-            Phase::Steady if came > 0 && quiet > self.quiet_max() => {
+            Phase::Steady if self.fills && came > 0 && quiet > self.quiet_max() => {
                 self.phase = Phase::Judging { since: now, delivered: self.delivered };
                 self.judge(now, delivered, opens_ahead)
             }

@@ -29,7 +29,7 @@ impl World {
             self.waiting.extend([ms; 8]);
             self.delivered += 8;
         }
-        if self.now_ms % TICK_MS == 0 {
+        if self.now_ms.is_multiple_of(TICK_MS) {
             let ahead = self.opens.is_some_and(|at| at > self.line.len() as u64);
             match self.clock.look(self.now_ms * 1_000_000, self.delivered, ahead) {
                 Advice::Hold => {}

@@ -4,15 +4,19 @@
 //! * [`ask`]: what is asked of a call, what its writer answers, its state.
 //! * [`desk`]: the calls in hand, by name; [`start`]: how one begins; [`tokens`]: standing ones.
 //! * [`intake`]: from the ring to the planes; [`worker`]: the loop; [`outlet`], [`meter`]: where it goes, what is shown.
+//! * `sidecar`, [`auto`]: the sound devices of a workstation.
 //! * [`replay`]: a call made again from its list of inputs.
 
 pub mod arrival;
 pub mod ask;
+pub mod auto;
 pub mod desk;
 pub mod intake;
 pub mod meter;
 pub mod outlet;
 pub mod replay;
+#[cfg(feature = "capture")]
+pub mod sidecar;
 pub mod start;
 pub mod tokens;
 pub mod worker;

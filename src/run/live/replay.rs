@@ -247,7 +247,7 @@ impl<'a> Again<'a> {
             let until = self.events.last().map_or(MediaTime(u64::MAX), |event| MediaTime(event.position));
             self.line.settle_until(until, &mut self.call, &mut self.sides, out, &mut |_, _| ());
             match self.events.pop_if(|event| event.position == self.call.position().0) {
-                Some(event) => drop(self.call.take_now(event.stamped(), out)),
+                Some(event) => drop(self.call.take_now(event.stamped(self.rate_hz), out)),
                 None => return,
             }
         }

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
-use jiff::Timestamp;
+use jiff::{Timestamp, Zoned};
 use thiserror::Error;
 
 use super::ask::State;
@@ -18,11 +18,12 @@ use super::intake::Intake;
 use super::meter::Meter;
 use super::outlet::LiveOutlet;
 use super::tokens::Tokens;
-use super::worker::{Worked, Worker};
+use super::worker::{Alarm, Worked, Worker};
 use crate::bleed::Reference;
 use crate::call::{Call, CallResult, MediaTime, Opening};
 use crate::config::{AgentSide, Settings};
-use crate::consent::{OnWithdrawal, Terms};
+use crate::consent::{Event, OnWithdrawal, Terms};
+use crate::policy::{Excluded, Windows};
 use crate::run::line::{Line, Sides};
 use crate::run::naming::Namer;
 use crate::split::Delivery;
@@ -64,20 +65,31 @@ pub struct NewCall {
     pub name: String,
     /// Its sound.
     pub sound: Sound,
+    /// Whose it is: for windows and acknowledgement (SEL-01, INF-04).
+    pub agent: Option<String>,
+    /// The other side's number: only compared with the never-record list (SEL-06).
+    pub number: Option<String>,
+    /// It begins as a private call: neither side is recorded until that ends (SEL-06).
+    pub private: bool,
     /// Health and the like (CON-12).
     pub sensitive: bool,
+    /// What is wrong with the source, if something is: then the state says that nothing is recorded.
+    pub trouble: Option<Arc<Mutex<Option<String>>>>,
 }
 
 impl NewCall {
     /// A call of this name.
     pub fn new(name: String, sound: Sound) -> NewCall {
-        NewCall { name, sound, sensitive: false }
+        NewCall { name, sound, agent: None, number: None, private: false, sensitive: false, trouble: None }
     }
 }
 
 /// Why a call was not begun.
 #[derive(Debug, Error)]
 pub enum StartError {
+    /// A rule says that the call is not recorded.
+    #[error(transparent)]
+    Excluded(#[from] Excluded),
     /// The store refuses, or is full.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -89,6 +101,7 @@ pub enum StartError {
 /// Begins a call: its files are there, its worker runs, the desk knows it.
 pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result<(Handle, JoinHandle<()>), StartError> {
     let settings = &orders.settings;
+    settings.live.staff.admit(new.agent.as_deref(), new.number.as_deref())?;
     live::require_free(&orders.out, settings.live.free_min_mib.value * MIB)?;
     let opened = Timestamp::now();
     let wanted = orders.namer.as_ref().map_or_else(|| new.name.clone(), |namer| namer.name(&new.name));
@@ -118,7 +131,8 @@ pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result
     let Sound { source_hz, rate_hz, delivery, .. } = new.sound;
     let call = Call::open(opening(settings, &about.call, new.sensitive, rate_hz, delivery));
     let (mode, picture, revoked) = (settings.vad_mode.value, settings.report.value, orders.revoked.clone());
-    let (called, intake) = (new.name.clone(), new.sound.intake);
+    let alarms = alarms(settings.live.staff.windows.as_ref(), &new);
+    let (called, intake, trouble) = (new.name.clone(), new.sound.intake, new.trouble);
     // The detector's state must be made on the thread that uses it.
     let worker = move || Worker {
         call,
@@ -133,7 +147,8 @@ pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result
         began,
         name: called,
         opened: MediaTime::ZERO,
-        alarms: Vec::new(),
+        alarms,
+        trouble,
         tokens: Tokens::new(revoked),
         meter: Meter::default(),
     };
@@ -143,6 +158,27 @@ pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result
     let drive = move || desk_of_it.leave(drive(worker, &orders_of_it, &stored_as, name));
     let thread = std::thread::Builder::new().name("call".into()).spawn(drive).map_err(StartError::Thread)?;
     Ok((handle, thread))
+}
+
+/// What the clock and the call's beginning bring: a private call, the agent's windows.
+fn alarms(windows: Option<&Windows>, new: &NewCall) -> Vec<Alarm> {
+    let now = Instant::now();
+    let mut alarms = Vec::new();
+    if new.private {
+        alarms.push(Alarm { at: now, event: Event::Private });
+    }
+    let (Some(windows), Some(agent)) = (windows, &new.agent) else { return alarms };
+    let here = Zoned::now();
+    if !windows.is_open(agent, here.datetime()) {
+        alarms.push(Alarm { at: now, event: Event::WindowClosed });
+    }
+    for (at, open) in windows.boundaries(agent, here.datetime()) {
+        let ahead = at.to_zoned(here.time_zone().clone()).ok().map(|at| here.duration_until(&at));
+        let ahead = ahead.and_then(|ahead| Duration::try_from(ahead).ok());
+        let event = if open { Event::WindowOpened } else { Event::WindowClosed };
+        alarms.extend(ahead.and_then(|ahead| now.checked_add(ahead)).map(|at| Alarm { at, event }));
+    }
+    alarms
 }
 
 /// The call's opening: used again, word for word, when it is replayed.

@@ -58,6 +58,8 @@ pub struct Worker {
     pub began: Instant,
     /// Token expiries and windows that lie ahead: told by the clock.
     pub alarms: Vec<Alarm>,
+    /// What is wrong with the source, if something is.
+    pub trouble: Option<Arc<Mutex<Option<String>>>>,
     /// What is known about standing tokens.
     pub tokens: Tokens,
     /// The levels and the talk line.
@@ -179,7 +181,7 @@ impl Worker {
     fn ring_alarms(&mut self) {
         let now = Instant::now();
         while let Some(index) = self.alarms.iter().position(|alarm| alarm.at <= now) {
-            let alarm = self.alarms.swap_remove(index);
+            let alarm = self.alarms.remove(index);
             let arrived = Arrived { ring_end: self.intake.position().end(), at: now };
             self.apply(alarm.event, Some(jiff::Timestamp::now().to_string()), arrived);
         }
@@ -193,7 +195,7 @@ impl Worker {
                 Outcome::Unchanged => "unchanged",
                 Outcome::Rejected(_) => "rejected",
             },
-            refusal: took.refusal().map(|refusal| refusal_code(refusal)),
+            refusal: took.refusal().map(refusal_code),
             sample: took.at.0,
             seconds: took.at.seconds(self.rate_hz),
             writer_sample: took.writer.0,
@@ -207,7 +209,7 @@ impl Worker {
     }
 
     fn recording(&self, doors: &Doors) -> Recording {
-        if self.out.error().is_some() {
+        if self.wrong().is_some() {
             return Recording::NotRecording;
         }
         match doors.stopped() {
@@ -219,16 +221,23 @@ impl Worker {
         }
     }
 
+    /// Why nothing is being recorded, although nobody asked for that: the store, or the source.
+    fn wrong(&self) -> Option<String> {
+        let source =
+            self.trouble.as_ref().and_then(|wrong| wrong.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        self.out.error().map(ToString::to_string).or(source)
+    }
+
     /// Tells everybody who looks what the writer last did.
     fn publish(&mut self) {
         let doors = self.call.doors();
-        let recording = self.recording(&doors);
+        let (recording, wrong) = (self.recording(&doors), self.wrong());
         let (position, tally) = (self.call.position(), self.call.tally());
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.sample = position.0;
         state.seconds = position.seconds(self.rate_hz);
         state.recording = recording;
-        state.why = self.out.error().map(ToString::to_string);
+        state.why = wrong;
         state.customer_stored = doors.customer_why.is_none() && recording == Recording::Recording;
         state.customer_why = doors.customer_why.map(Dropped::code);
         state.customer_from = doors.customer_from.map(|at| at.0);

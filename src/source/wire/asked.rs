@@ -54,7 +54,7 @@ pub const ASKS: [(&str, &[&str]); 14] = [
 /// Takes the fields of an event of a known kind apart. Unlike a line of a file, one that cannot be used because of a
 /// field is a fault at once: whoever asked is there to be told.
 pub fn parse_asked(kind: &str, body: &[u8]) -> Result<AskedFor, Fault> {
-    asked(kind, &fields_of(body)?)
+    asked(kind, fields_of(body)?)
 }
 
 fn fields_of(body: &[u8]) -> Result<Fields, Fault> {
@@ -65,15 +65,16 @@ fn fields_of(body: &[u8]) -> Result<Fields, Fault> {
     })
 }
 
-fn asked(kind: &str, fields: &Fields) -> Result<AskedFor, Fault> {
+fn asked(kind: &str, mut fields: Fields) -> Result<AskedFor, Fault> {
     let known = ASKS.iter().find(|(name, _)| *name == kind).map_or(&[][..], |(_, keys)| *keys);
     if let Some(key) = fields.0.keys().find(|key| !known.contains(*key)) {
         let takes = if known.is_empty() { "it takes none".into() } else { format!("it takes {}", known.join(", ")) };
         return Err(Fault::of(key, format!("`{key}` is no field of `{kind}`; {takes}")));
     }
+    fields.0.values_mut().for_each(whole);
     let event = fields.event(kind)?;
     if let Event::Unusable { refusal: Refusal::BadField, .. } = event {
-        let key = unusable_key(fields, kind);
+        let key = unusable_key(&fields, kind);
         return Err(Fault::of(key, format!("the `{key}` of a `{kind}` event is missing or unusable")));
     }
     let expires = match fields.0.get("expires") {
@@ -81,6 +82,20 @@ fn asked(kind: &str, fields: &Fields) -> Result<AskedFor, Fault> {
         Some(value) => Some(expiry(value)?),
     };
     Ok(AskedFor { event, expires })
+}
+
+/// JSON knows one kind of number: `7.0` is the whole number 7.
+fn whole(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(whole),
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|n| n.fract() == 0.0 && (0.0..18_446_744_073_709_551_616.0).contains(n));
+            if let Some(whole) = whole.filter(|_| number.is_f64()) {
+                *value = Value::from(whole as u64);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Takes a line apart that names its own kind (`event`), as on a control descriptor. The line of an events file may be
@@ -97,7 +112,7 @@ pub fn parse_line_asked(line: &[u8]) -> Result<AskedFor, Fault> {
     for placing in ["at", "call"] {
         fields.0.remove(placing);
     }
-    asked(&kind, &fields)
+    asked(&kind, fields)
 }
 
 fn expiry(value: &Value) -> Result<Timestamp, Fault> {
@@ -118,6 +133,9 @@ fn unusable_key(fields: &Fields, kind: &str) -> &'static str {
         ("masked", _) => &["seconds"],
         _ => &[],
     };
+    if kind == "granted" && !lacks("basis_ref") && lacks("basis") {
+        return "basis";
+    }
     let missing = needed.iter().find(|key| lacks(key)).copied();
     let unusable = || fields.0.keys().copied().find(|key| *key != "purposes" && fields.word(key).is_err());
     // A digit is a word and yet may be none of the twelve keys.
@@ -152,6 +170,7 @@ mod tests {
             fault("granted", r#"{"act":"token","token":"t","purpose":"qa","expires":"soon"}"#).key,
             Some("expires")
         );
+        assert_eq!(fault("granted", r#"{"act":"api","purpose":"qa","basis_ref":"x"}"#).key, Some("basis"));
         assert_eq!(fault("withdrawn", r#"{"purpose":{}}"#).key, Some("purpose"));
         assert_eq!(fault("joined", "{}").key, Some("party"));
         assert!(fault("paused", "[]").what.contains("object"));
@@ -173,6 +192,8 @@ mod tests {
     #[test]
     fn an_act_that_nobody_knows_reaches_the_ledger_as_unusable() {
         let asked = parse_asked("granted", br#"{"act":"stayed_on_the_line","purpose":"qa"}"#).unwrap();
+        let asked_so = parse_asked("joined", br#"{"party":7.0}"#).unwrap();
+        assert_eq!(asked_so, parse_asked("joined", br#"{"party":"7"}"#).unwrap());
         assert!(matches!(asked.event, Event::Unusable { refusal: Refusal::UnknownAct, .. }));
     }
 }

@@ -101,10 +101,26 @@ fn every_other_kind_is_read() {
         (r#""event":"held""#, Event::Held),
         (r#""event":"retrieved""#, Event::Retrieved),
         (r#""event":"hung_up","party":null"#, Event::HungUp),
+        (r#""event":"masked","seconds":10"#, Event::Masked { seconds: 10 }),
+        (r#""event":"masked","seconds":"3600""#, Event::Masked { seconds: 3_600 }),
+        (r#""event":"private""#, Event::Private),
+        (r#""event":"private_ended""#, Event::PrivateEnded),
     ];
     for (fields, expected) in cases {
         assert_eq!(event(fields), expected);
     }
+}
+
+#[test]
+fn a_mask_that_does_not_say_how_far_it_reaches_is_a_fault() {
+    for fields in
+        ["", r#","seconds":0"#, r#","seconds":3601"#, r#","seconds":1.5"#, r#","seconds":-1"#, r#","seconds":"ten""#]
+    {
+        let fault = parse_line(format!(r#"{{"call":"a","at":1,"event":"masked"{fields}}}"#).as_bytes()).unwrap_err();
+        assert_eq!(fault.key, Some("seconds"), "{fields}");
+    }
+    // The clock alone opens and closes a window.
+    assert_eq!(event(r#""event":"window_opened""#), unusable("window_opened", Refusal::UnknownEvent));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! passed over as unknown.
 
 /// How words begin that mean something shuts, in feeds that do not use ours.
-const BEGINNINGS: [&str; 25] = [
+const BEGINNINGS: [&str; 26] = [
     "refus",
     "withdr",
     "revok",
@@ -28,6 +28,7 @@ const BEGINNINGS: [&str; 25] = [
     "delet",
     "mask",
     "privat",
+    "windowclos",
 ];
 
 /// Of these, those that are telling enough to count anywhere in a word (`customerrefused`). The others stand in harmless
@@ -204,6 +205,7 @@ mod tests {
             "maksed",
             "privte",
             "privat_call",
+            "window_closed",
         ] {
             assert!(shuts(word), "{word}");
         }

@@ -85,10 +85,9 @@ pub struct Applied {
     pub position: u64,
     /// Samples of the agent's side that had been let go by then: a mask reaches no further back.
     pub released: u64,
-    /// The sample from which it was to count; what shuts counts from the writer's position whatever this says.
+    /// The sample from which it was to count, if it opens; what shuts counts from the writer's position whatever this
+    /// says.
     pub at: u64,
-    /// The same in nanoseconds, as it was reported.
-    pub nanos: u64,
     /// Wall-clock time (RFC 3339).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall: Option<String>,
@@ -151,14 +150,13 @@ impl Line {
 impl Applied {
     /// An event about to be applied by a writer that is at `position` and has let the agent's side go up to `released`.
     pub fn new(position: MediaTime, released: MediaTime, stamped: &Stamped) -> Applied {
-        let Stamped { at, nanos, wall, event } = stamped.clone();
-        Applied { position: position.0, released: released.0, at: at.0, nanos, wall, event }
+        let Stamped { at, wall, event, .. } = stamped.clone();
+        Applied { position: position.0, released: released.0, at: at.0, wall, event }
     }
 
-    /// The event as the door takes it: at its place, or at the writer's if that lies behind.
-    pub fn stamped(&self) -> Stamped {
-        let at = MediaTime(self.at.max(self.position));
-        Stamped { at, nanos: self.nanos, wall: self.wall.clone(), event: self.event.clone() }
+    /// The event as it was handed to the call.
+    pub fn stamped(&self, rate_hz: u32) -> Stamped {
+        Stamped::placed(MediaTime(self.at), self.wall.clone(), self.event.clone(), rate_hz)
     }
 }
 
@@ -196,9 +194,10 @@ impl Journal {
         self.line.clear();
         serde_json::to_writer(&mut self.line, line).expect("a line has text keys and is written to memory");
         self.line.push(b'\n');
-        let written = self.append().or_else(|_| {
-            files::remove(&self.path.with_file_name(RESERVE))?;
-            self.append()
+        let written = self.append().or_else(|error| match line {
+            // The reserve is for the books, not for more sound.
+            Line::Checkpoint(_) => Err(error),
+            _ => files::remove(&self.path.with_file_name(RESERVE)).and_then(|_| self.append()),
         });
         if let Err(error) = written {
             self.error.get_or_insert(error);

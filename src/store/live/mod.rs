@@ -20,6 +20,14 @@ pub mod place;
 pub mod recorder;
 pub mod recover;
 
+#[cfg(test)]
+mod call_tests;
+#[cfg(test)]
+mod death_tests;
+#[cfg(test)]
+mod full_tests;
+#[cfg(test)]
+mod place_tests;
 mod replay;
 mod salvage;
 mod seal;
@@ -28,7 +36,7 @@ mod tests;
 
 pub use journal::{Gap, Opening};
 pub use list::InputList;
-pub use place::{LivePlace, Waiting, claim, in_hand};
+pub use place::{LivePlace, RESERVE_BYTES, Waiting, all_in_hand, claim, in_hand};
 pub use recorder::{LiveRecorder, Standing};
 pub use recover::{Outcome, Recovered, recover};
 

@@ -110,8 +110,8 @@ pub fn in_hand(place: &Place) -> Option<Waiting> {
 /// Every call that lies in `.live`: its directory's name there, and how it is with it.
 pub fn all_in_hand(dir: &Path) -> Vec<(String, Waiting)> {
     let live = dir.join(LIVE_DIR);
-    // A look must not be taken for a hand; where nothing can be locked nobody else can write, either.
-    let _desk = desk_lock(&live).ok();
+    // A look must not be taken for a hand, nor leave anything behind.
+    let _desk = File::open(live.join(DESK_LOCK)).and_then(|lock| lock.lock().map(|()| lock));
     let found = dirs(&live).unwrap_or_default();
     let named = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     found.iter().filter_map(|path| Some((named(path), waiting(path)?))).collect()

@@ -51,6 +51,13 @@ pub struct Standing<'a> {
     pub findings: &'a [call::Finding],
 }
 
+impl Standing<'_> {
+    /// How a call stands now, between two frames.
+    pub fn of(call: &call::Call) -> Standing<'_> {
+        Standing { position: call.position(), tally: call.tally(), leak: call.leak(), findings: call.findings() }
+    }
+}
+
 impl LiveRecorder {
     /// Begins the files of a call under the name that was claimed; `opening.about.call` must be that name. The opening
     /// is durable when this returns.
@@ -94,8 +101,9 @@ impl LiveRecorder {
         self.tracks.error().or(self.journal.error())
     }
 
-    /// Takes note of an event that is about to be applied by the writer at `position`, which has let the agent's side go
-    /// up to `released`. Tell every event, also those that the clock makes, before the call is told.
+    /// Takes note of an event that is about to be applied by the writer at `position` (`call.position()`), which has let
+    /// the agent's side go up to `released` (`call.maskable().from`). Tell every event, also those that the clock makes,
+    /// as it is handed to [`call::Call::take_now`], and before it is.
     pub fn event(&mut self, position: MediaTime, released: MediaTime, stamped: &Stamped) {
         self.journal.write(&Line::Event(Applied::new(position, released, stamped)));
     }
@@ -181,6 +189,23 @@ impl LiveRecorder {
         seal::interrupted(&site, journal.file, why)
     }
 
+    /// Stores sound on a track by whatever door it came.
+    #[cfg(test)]
+    pub(in crate::store) fn write_to(&mut self, track: Track, sound: &Cleared<'_>) {
+        self.store(track, sound);
+    }
+
+    fn store(&mut self, track: Track, sound: &Cleared<'_>) {
+        if self.error().is_some() {
+            return;
+        }
+        self.tracks.write(track, sound);
+        match track {
+            Track::Agent => push_merged(&mut self.agent, span_of(sound)),
+            Track::Customer => push_merged(&mut self.customer, span_of(sound)),
+        }
+    }
+
     /// What the journal has to say of it is of use to people only, so it need not get there.
     fn note_failure(&mut self) {
         let why = self.error().map(ToString::to_string).unwrap_or_default();
@@ -190,14 +215,7 @@ impl LiveRecorder {
 
 impl Outlet for LiveRecorder {
     fn write(&mut self, sound: Cleared<'_>) {
-        if self.error().is_some() {
-            return;
-        }
-        self.tracks.write(sound.track(), &sound);
-        match sound.track() {
-            Track::Agent => push_merged(&mut self.agent, span_of(&sound)),
-            Track::Customer => push_merged(&mut self.customer, span_of(&sound)),
-        }
+        self.store(sound.track(), &sound);
     }
 
     /// The event that erases was noted before; it is made durable, and then the sound goes, durably, too.

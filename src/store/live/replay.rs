@@ -5,9 +5,8 @@ use std::path::Path;
 
 use super::journal::{self, Applied, Checkpoint, FORMAT, Line, Opening};
 use super::recorder::Losses;
-use crate::call::{CallResult, Closing, Finding, MediaTime, Span, Tally};
-use crate::consent::event::Rank;
-use crate::consent::{Dropped, Gate, Ledger, Outcome, Stamped};
+use crate::call::{CallResult, Closing, Finding, MediaTime, Span, Tally, place_now};
+use crate::consent::{Dropped, Gate, Ledger, Outcome};
 use crate::store::StoreError;
 use crate::store::manifest::{self, Leak};
 use crate::store::tracks::{push_merged, without};
@@ -78,18 +77,14 @@ impl Replayed {
         }
     }
 
-    /// As the call took it: see `Call::take_now`.
+    /// Does what [`crate::call::Call::take_now`] did.
     fn apply(&mut self, applied: &Applied) {
-        let mut stamped = applied.stamped();
-        if stamped.event.rank() == Rank::Opens {
-            let at = stamped.at.max(self.gate.latest());
-            stamped = Stamped::placed(at, stamped.wall, stamped.event, self.opening.plan.rate_hz);
-        }
+        let rate_hz = self.opening.plan.rate_hz;
+        let stamped = place_now(&self.gate, applied.stamped(rate_hz), MediaTime(applied.position), rate_hz);
         let effect = self.gate.apply_reaching(&stamped, MediaTime(applied.released));
         let before = samples(&self.customer);
-        let gone = effect.erased.iter().map(|erased| erased.span).chain(effect.masked_customer);
-        for span in gone {
-            self.customer = self.customer.iter().flat_map(|written| without(*written, span)).collect();
+        for hole in effect.erased.iter().map(|erased| erased.span).chain(effect.masked_customer) {
+            self.customer = self.customer.iter().flat_map(|written| without(*written, hole)).collect();
         }
         self.erased_since += before - samples(&self.customer);
         self.rejected += u64::from(matches!(effect.outcome, Outcome::Rejected(_)));
@@ -150,12 +145,10 @@ impl Replayed {
         }
     }
 
-    fn found(&self, why: &str, _tally: &Tally) -> Vec<Finding> {
-        let seconds = self.position as f64 / f64::from(self.opening.plan.rate_hz.max(1));
+    fn found(&self, why: &str, tally: &Tally) -> Vec<Finding> {
+        let seconds = MediaTime(self.position).seconds(self.opening.plan.rate_hz);
         let mut findings = vec![Finding::Interrupted { seconds, why: why.into() }];
-        if self.rejected > 0 {
-            findings.push(Finding::EventsRejected { count: self.rejected });
-        }
+        findings.extend(Closing::notes(tally, self.opening.plan.rate_hz, self.rejected, 0));
         findings
     }
 

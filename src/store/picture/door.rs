@@ -4,6 +4,7 @@
 //! the events, in the order of precedence that the gate uses.
 
 use crate::call::{CallResult, Closing};
+use crate::consent::event::Rank;
 use crate::consent::{Dropped, Entry, Event, PartyId, Roster, Standing};
 
 /// A stretch of the customer's side, in samples, and its fate.
@@ -22,7 +23,7 @@ pub(super) fn stretches(closing: &Closing) -> Vec<Stretch> {
         let from = kept.from.0.clamp(at, closing.length.0);
         let until = kept.until.unwrap_or(closing.length).0.clamp(from, closing.length.0);
         told.push(Stretch { from: at, until: from, fate: Err(Dropped::NoDecision) });
-        told.push(Stretch { from, until, fate: Ok(()) });
+        told.extend(masked(Stretch { from, until, fate: Ok(()) }, &closing.ledger));
         at = until;
     }
     told.push(Stretch { from: at, until: closing.length.0, fate: Err(Dropped::NoDecision) });
@@ -30,7 +31,8 @@ pub(super) fn stretches(closing: &Closing) -> Vec<Stretch> {
     let reasons = reasons(closing);
     let mut out: Vec<Stretch> = Vec::new();
     for stretch in told {
-        let parts = if stretch.fate.is_ok() { vec![stretch] } else { explained(stretch, &reasons) };
+        let explain = stretch.fate == Err(Dropped::NoDecision);
+        let parts = if explain { explained(stretch, &reasons) } else { vec![stretch] };
         for part in parts.into_iter().filter(|part| part.from < part.until) {
             match out.last_mut() {
                 Some(last) if last.fate == part.fate => last.until = part.until,
@@ -39,6 +41,20 @@ pub(super) fn stretches(closing: &Closing) -> Vec<Stretch> {
         }
     }
     out
+}
+
+/// A stretch that was kept, without what was masked of it.
+fn masked(stretch: Stretch, ledger: &[Entry]) -> Vec<Stretch> {
+    let mut parts = vec![stretch];
+    for [from, until] in ledger.iter().filter_map(|entry| entry.effect.masked_customer.or(entry.effect.masked)) {
+        let cut = |part: Stretch| {
+            let (from, until) = (from.clamp(part.from, part.until), until.clamp(part.from, part.until));
+            let hole = Stretch { from, until, fate: Err(Dropped::Masked) };
+            [Stretch { until: from, ..part }, hole, Stretch { from: until, ..part }]
+        };
+        parts = parts.into_iter().flat_map(cut).filter(|part| part.from < part.until).collect();
+    }
+    parts
 }
 
 /// A stretch that was not kept, cut where the reason changes.
@@ -62,6 +78,10 @@ fn reasons(closing: &Closing) -> Vec<(u64, Dropped)> {
     let mut reasons = vec![(0, Dropped::NoDecision)];
     for entry in closing.ledger.iter().filter(|entry| entry.effect.outcome == "accepted") {
         line.take(entry);
+        if entry.event.rank() == Rank::Shuts {
+            // In a live call it counts before what was to open further ahead.
+            while reasons.pop_if(|(from, _)| *from > entry.sample).is_some() {}
+        }
         let from = entry.sample.max(reasons.last().map_or(0, |(from, _)| *from));
         reasons.push((from, line.why(entry)));
     }

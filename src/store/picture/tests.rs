@@ -26,7 +26,7 @@ impl Scene {
 
     fn closed(&self) -> (Closing, Sketch) {
         let length = MediaTime((self.seconds * f64::from(RATE_HZ)) as u64);
-        let (mut gate, mut ledger) = (Gate::new(Terms::default(), Vec::new()), Ledger::new("call"));
+        let (mut gate, mut ledger) = (Gate::new(Terms::default(), Vec::new()).at_rate(RATE_HZ), Ledger::new("call"));
         if self.quarantined {
             gate.quarantine();
         }
@@ -255,6 +255,32 @@ fn a_refusal_a_hold_and_a_quarantine_are_named() {
     assert_eq!(fates(&scene).last(), Some(&(5.0, 10.0, Err(Dropped::Held))));
     let scene = Scene { quarantined: true, ..eventful() };
     assert_eq!(fates(&scene), [(0.0, 42.0, Err(Dropped::Quarantined))]);
+}
+
+#[test]
+fn private_stretches_windows_and_masks_are_named() {
+    let events = vec![
+        (1.0, told(None)),
+        (2.0, key_one()),
+        (5.0, Event::Masked { seconds: 1 }),
+        (6.0, Event::Private),
+        (7.0, Event::WindowClosed),
+        (8.0, Event::PrivateEnded),
+        (9.0, Event::WindowOpened),
+    ];
+    let scene = Scene { seconds: 10.0, events, ..Scene::default() };
+    let expected = [
+        (0.0, 2.0, Err(Dropped::NoDecision)),
+        (2.0, 4.0, Ok(())),
+        (4.0, 5.0, Err(Dropped::Masked)),
+        (5.0, 6.0, Ok(())),
+        (6.0, 8.0, Err(Dropped::Private)),
+        (8.0, 9.0, Err(Dropped::OutsideWindow)),
+        (9.0, 10.0, Ok(())),
+    ];
+    assert_eq!(fates(&scene), expected);
+    let picture = scene.picture("stops");
+    assert!(["masked the last 1 s", "recording window closed", "private no more"].iter().all(|w| picture.contains(w)));
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub fn run(data: &[u8]) {
     let mut events: Vec<Stamped> = script.events.iter().map(|(_, event)| event.clone()).collect();
     events.sort_by_key(Stamped::order);
     let foreclosed = if script.known { rehearse(&script.terms, &events) } else { Vec::new() };
-    let mut forbidden = Forbidden::by(&events, script.known);
+    let mut forbidden = Forbidden::by(&events, script.known, script.rate_hz);
     forbidden.everything = !script.findings.is_empty();
     let mut out = ScriptOutlet::new(&agent, &customer, forbidden);
     let mut call = Call::open(Opening {
@@ -166,7 +166,7 @@ fn sample(kind: u8, noise: u32) -> i16 {
 }
 
 fn event(bytes: &mut Bytes<'_>) -> Event {
-    match bytes.below(16) {
+    match bytes.below(20) {
         0 | 1 => Event::Told {
             party: bytes.flag().then(|| party(bytes)),
             notice: Notice { notice: "std".into(), version: "1".into(), language: None },
@@ -182,6 +182,11 @@ fn event(bytes: &mut Bytes<'_>) -> Event {
         12 => Event::Retrieved,
         13 => Event::HungUp,
         14 => Event::Expired { party: party(bytes), token: "7".into() },
+        15 => Event::Masked { seconds: 1 + u32::from(bytes.below(3)) },
+        16 => Event::Private,
+        17 => Event::PrivateEnded,
+        18 if bytes.flag() => Event::WindowClosed,
+        18 => Event::WindowOpened,
         _ => Event::Unusable { said: "?".into(), refusal: Refusal::UnknownEvent },
     }
 }

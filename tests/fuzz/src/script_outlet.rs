@@ -22,23 +22,32 @@ pub struct Forbidden {
 
 impl Forbidden {
     /// By these events, in their order.
-    pub fn by(events: &[Stamped], known: bool) -> Forbidden {
+    pub fn by(events: &[Stamped], known: bool, rate_hz: u32) -> Forbidden {
         let mut forbidden = Forbidden { known, ..Forbidden::default() };
         let granted = events.iter().filter(|stamped| matches!(stamped.event, Event::Granted(_)));
         forbidden.customer_before = granted.map(|stamped| stamped.at).min();
         if !known {
             return forbidden; // an event may come late and then counts from when it came
         }
-        let (mut now, mut paused) = (MediaTime::ZERO, None);
+        let (mut now, mut paused, mut private) = (MediaTime::ZERO, None, None);
         for stamped in events {
             now = now.max(stamped.at);
             match stamped.event {
                 Event::Paused => paused = paused.or(Some(now)),
                 Event::Resumed => forbidden.pauses.extend(paused.take().map(|since| Span::new(since, now))),
+                Event::Private => private = private.or(Some(now)),
+                Event::PrivateEnded => {
+                    forbidden.pauses.extend(private.take().map(|since| Span::new(since, now)));
+                }
+                Event::Masked { seconds } => {
+                    let reach = u64::from(seconds) * u64::from(rate_hz);
+                    forbidden.pauses.push(Span::new(MediaTime(now.0.saturating_sub(reach)), now));
+                }
                 Event::HungUp => forbidden.customer_from = forbidden.customer_from.or(Some(now)),
                 _ => {}
             }
         }
+        forbidden.pauses.extend(private.map(|since| Span::new(since, MediaTime(u64::MAX))));
         forbidden.pauses.extend(paused.map(|since| Span::new(since, MediaTime(u64::MAX))));
         forbidden
     }
