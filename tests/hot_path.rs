@@ -284,7 +284,7 @@ fn a_push_into_the_ring_allocates_and_frees_nothing_also_when_it_is_full() {
 fn live_frames_allocate_nothing(rate_hz: u32, call_hz: u32) {
     let sound = interleaved(rate_hz, 20);
     let (mut inlet, mut intake, mut sides) = live_ends(rate_hz, call_hz);
-    let mut call = Call::open(opening(call_hz));
+    let mut call = Call::open(opening(call_hz, 0));
     let mut line = Line::new(call_hz, Bank::new(1, call_hz, Mode::default()));
     let (mut sink, mut meter) = (Sink::default(), Meter::default());
     let mut calls = 0;

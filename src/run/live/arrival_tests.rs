@@ -59,7 +59,7 @@ impl World {
         let until = self.now_ms + ms;
         while self.now_ms < until {
             let now = self.now_ms;
-            if now % 20 == 0 { self.step(now - 20..now) } else { self.step([]) }
+            if now.is_multiple_of(20) { self.step(now - 20..now) } else { self.step([]) }
         }
     }
 
@@ -68,7 +68,7 @@ impl World {
         let until = self.now_ms + ms;
         while self.now_ms < until {
             let now = self.now_ms;
-            if now % burst == 0 { self.step(now - burst..now) } else { self.step([]) }
+            if now.is_multiple_of(burst) { self.step(now - burst..now) } else { self.step([]) }
         }
     }
 
@@ -155,7 +155,7 @@ fn one_stall(burst: u64, worst: u64, stall: u64, kept_permille: u64, grant_at: i
         }
     };
     let live = |burst: u64| -> Box<dyn FnMut(u64) -> Vec<u64>> {
-        Box::new(move |now| if now % burst == 0 { (now - burst..now).collect() } else { Vec::new() })
+        Box::new(move |now| if now.is_multiple_of(burst) { (now - burst..now).collect() } else { Vec::new() })
     };
     let end = world.now_ms + 6_144;
     until(&mut world, end, live(burst));
@@ -173,7 +173,7 @@ fn one_stall(burst: u64, worst: u64, stall: u64, kept_permille: u64, grant_at: i
         resumed + 24_000,
         Box::new(move |now| {
             let mut comes = kept.take().unwrap_or_default();
-            if now % burst == 0 {
+            if now.is_multiple_of(burst) {
                 comes.extend(sent..now);
                 sent = now.max(sent);
             }
