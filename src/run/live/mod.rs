@@ -46,7 +46,7 @@ pub fn recover(out: &Path) -> Result<Vec<String>, StoreError> {
             stored.manifest.length_samples as f64 / f64::from(stored.manifest.rate_hz.max(1))
         ),
         Outcome::Completed(_) => format!("{}: it was closed and not yet in its place; it is now", recovered.call),
-        Outcome::Cleared => format!("{}: it was interrupted before anything of it was recorded", recovered.call),
+        Outcome::Removed => format!("{}: it was interrupted before anything of it was recorded", recovered.call),
         Outcome::Failed(error) => format!("{}: it was interrupted and cannot be sealed: {error}", recovered.call),
     });
     Ok(told.collect())

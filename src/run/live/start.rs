@@ -311,7 +311,7 @@ fn sealed_interrupted(orders: &LiveOrders, name: String, stored_as: &str, why: S
         match found.map(|recovered| recovered.outcome) {
             Some(Outcome::Sealed(stored) | Outcome::Completed(stored)) => Ok(stored.manifest),
             Some(Outcome::Failed(error)) => Err(error.to_string()),
-            Some(Outcome::Cleared) | None => Err("nothing of it was there".into()),
+            Some(Outcome::Removed) | None => Err("nothing of it was there".into()),
         }
     });
     match sealed {
