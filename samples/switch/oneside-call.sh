@@ -46,7 +46,7 @@ start() {
     setsid "$0" carry "$id" "$whose" </dev/null >/dev/null 2>"$run/$id.log" &
     # What is wrong with the settings shows at once.
     sleep 0.4
-    [ -p "$dir/sound.raw" ] || die "oneside did not start: see $run/$id.log"
+    if [ -e "$dir/over" ] || [ ! -p "$dir/sound.raw" ]; then die "oneside did not start: see $run/$id.log"; fi
     printf '%s' "$dir/sound.raw"
 }
 
@@ -69,8 +69,11 @@ carry() {
     # A switch that never came would leave us waiting for ever. One that is there does not notice.
     if kill -0 $! 2>/dev/null; then timeout 1 bash -c "exec >'$dir/sound.raw'" 9>&- || true; fi
     wait $! || status=$?
-    # Nobody may wait for a reader that is gone.
-    timeout 1 cat "$dir/sound.raw" >/dev/null || true
+    if [ $status != 0 ]; then
+        touch "$dir/over"
+        # Nobody may wait for a reader that is gone, and none make a file where it stood.
+        timeout 2 cat "$dir/sound.raw" >/dev/null || true
+    fi
     rm -rf "$dir"
     [ $status != 0 ] || rm -f "$run/$id.log"
     exit $status

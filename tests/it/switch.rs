@@ -57,6 +57,15 @@ fn has(program: &str) -> bool {
     found
 }
 
+fn has_plugins(names: &[&str]) -> bool {
+    let has = |name: &&str| Command::new("gst-inspect-1.0").arg(name).output().is_ok_and(|ran| ran.status.success());
+    let all = names.iter().all(has);
+    if !all {
+        eprintln!("GStreamer's plugins-base or plugins-good are missing: their page is left unchecked");
+    }
+    all
+}
+
 /// The two channels of a sample call.
 fn sides(call: &str) -> [Vec<i16>; 2] {
     let mut reader = hound::WavReader::open(root().join(format!("samples/calls/{call}.wav"))).unwrap();
@@ -113,15 +122,15 @@ fn the_commands_of_the_pages_work_as_they_are_written() {
     if has("ffmpeg") {
         cases.push(("ffmpeg", || {
             let scratch = page("ffmpeg");
-            kept_the_agent(&scratch, &["raw", "wav", "live", "alone", "passed"]);
+            kept_the_agent(&scratch, &["raw", "wav", "alone", "passed"]);
             assert!(scratch.has("out/live.customer.wav") && scratch.has("out/pair.agent.wav"));
         }));
     }
-    if has("gst-launch-1.0") {
+    if has("gst-launch-1.0") && has_plugins(&["wavparse", "interleave", "rawaudioparse"]) {
         cases.push(("gstreamer", || {
             let scratch = page("gstreamer");
-            kept_the_agent(&scratch, &["raw", "live", "passed"]);
-            assert!(scratch.has("out/pair.agent.wav"));
+            kept_the_agent(&scratch, &["raw", "passed"]);
+            assert!(scratch.has("out/live.agent.wav") && scratch.has("out/pair.agent.wav"));
         }));
     }
     together(&cases);
@@ -210,7 +219,10 @@ fn freeswitch() {
 fn eagi() {
     let [agent, customer] = sides("granted");
     let scratch = desk("eagi");
-    scratch.file("agi", b"agi_request: oneside-eagi.sh\nagi_channel: PJSIP/a-1\nagi_uniqueid: 17.5\nagi_enhanced: 1.0\n\n");
+    scratch.file(
+        "agi",
+        b"agi_request: oneside-eagi.sh\nagi_channel: PJSIP/a-1\nagi_uniqueid: 17.5\nagi_enhanced: 1.0\n\n",
+    );
     let script = "mkfifo sound; exec samples/switch/oneside-eagi.sh agent 3<sound <agi";
     let script = shell(&scratch, script).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     until("the FIFO is there", || scratch.has("sound"));
@@ -276,7 +288,22 @@ fn the_sidecars_settings_are_accepted() {
     assert!(said.contains("purposes        training") && said.contains("(file)"), "{said}");
     // They are held against the limits: the file is no empty shell.
     let text = fs::read_to_string(root().join("samples/desk/sidecar.toml")).unwrap();
-    scratch.file("bad.toml", text.replace("\"mon\", \"wed\"", "\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"").as_bytes());
+    scratch
+        .file("bad.toml", text.replace("\"mon\", \"wed\"", "\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"").as_bytes());
     scratch.file("never-record.txt", b"");
     scratch.run(&["check", "--config", "bad.toml"]).ends(2).complains(&["SEL-01"]);
+}
+
+#[test]
+fn the_softphones_hook_says_what_ctl_understands() {
+    let scratch = desk("hook");
+    for word in ["answered '+46 70 174 06 05'", "ended", "hold", "unhold", "private", "private-ended"] {
+        // Nobody listens there: who gets so far has understood the words.
+        let script = format!("AGENT=a17 ONESIDE_AT=http://127.0.0.1:9 samples/desk/softphone-hook.sh {word}");
+        let ran = shell(&scratch, &script).output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(!ran.status.success() && said.contains("no recorder answers"), "{word}: {said}");
+    }
+    let unknown = shell(&scratch, "samples/desk/softphone-hook.sh ringing").output().unwrap();
+    assert_eq!(unknown.status.code(), Some(2));
 }

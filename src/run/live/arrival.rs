@@ -104,11 +104,12 @@ impl ArrivalClock {
     }
 
     /// The place from which something that opens may count if it arrived at `now` when the ring ended at `ring_end`:
-    /// not before the ring's end, and not before its place on the clock plus what may be on its way (in frames).
+    /// not before the ring's end, and not before its place on the clock plus what may be on its way (in frames). Before
+    /// the first sound too: what arrives first may have been spoken before.
     pub fn opens_from(&self, now: u64, ring_end: u64) -> u64 {
         // Arrivals are seen by the worker's tick: a little later than they were.
         let lead = self.lead().max(self.worst as i64) + self.frames(SEEN_LATE_MS * NANOS / 1_000) as i64;
-        let on_clock = self.origin.map_or(0, |origin| self.frames(now.saturating_sub(origin)) as i64 + lead);
+        let on_clock = self.origin.map_or(0, |origin| self.frames(now.saturating_sub(origin)) as i64) + lead;
         (ring_end + self.filled).max(on_clock.max(0) as u64)
     }
 

@@ -212,3 +212,20 @@ fn a_clock_that_drifts_brings_no_silence() {
         assert_eq!(advice, Advice::Take, "packet {packet}");
     }
 }
+
+#[test]
+fn a_grant_before_the_first_burst_does_not_reach_what_the_sender_had_collected_by_then() {
+    // The sender began long ago and writes its first burst only when its buffer is full.
+    for (burst, worst) in [(1_024, 2_048), (2_048, 2_048), (20, 100)] {
+        for late in [0, burst / 2, burst - 1] {
+            let mut world = World::new(worst);
+            let begun = world.now_ms;
+            world.nothing(late);
+            let at = world.grant();
+            let granted_ms = world.now_ms;
+            world.nothing(begun + burst - granted_ms);
+            world.step(begun..begun + burst);
+            world.check(at, granted_ms);
+        }
+    }
+}
