@@ -9,7 +9,7 @@ const TOGETHER_S: f64 = 3.0;
 /// Sound that a side must have had within that time.
 const SOUND_S: f64 = 0.2;
 /// What of the agent's is kept from before the beginning.
-const BEFORE_S: u32 = 8;
+const BEFORE_S: u32 = 15;
 
 /// What is wished for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +61,7 @@ impl Auto {
         }
         if in_call && self.quiet_s >= self.silence_s {
             self.quiet_s = 0.0;
+            self.heard_s = [0.0; 2];
             return Wish::End;
         }
         Wish::Nothing
@@ -96,5 +97,6 @@ mod tests {
         assert!(hear(&mut auto, &QUIET, &LOUD, 1_000, true).is_empty());
         let ended = hear(&mut auto, &QUIET, &QUIET, 250, true);
         assert!(matches!(ended[..], [(198..=200, Wish::End)]), "{ended:?}");
+        assert!(hear(&mut auto, &QUIET, &LOUD, 10, false).is_empty(), "what was heard in the call before is forgotten");
     }
 }
