@@ -18,11 +18,11 @@ use realfft::RealFftPlanner;
 use crate::encode;
 
 /// Rate of the sample call, Hz.
-const SAMPLE_HZ: u32 = 8_000;
+pub const SAMPLE_HZ: u32 = 8_000;
 /// Rate at which is captured and compared: the call's rate would cut what lies at its band's edge.
-const HZ: u32 = 16_000;
+pub const HZ: u32 = 16_000;
 /// Rate at which is played: that of the sinks, so that the daemon converts nothing.
-const PLAY_HZ: u32 = 48_000;
+pub const PLAY_HZ: u32 = 48_000;
 /// Places between two samples at which a correlation is looked at.
 const FINER: usize = 8;
 const INSIDE: &str = "INSIDE_PRIVATE_PULSE";
@@ -30,8 +30,8 @@ const INSIDE: &str = "INSIDE_PRIVATE_PULSE";
 /// A daemon is real time: one at a time, or they disturb each other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-/// Runs a test of this program inside a private daemon; true if this is the inner run.
-fn inside(test: &str) -> bool {
+/// Runs a test of this program, by its whole name, inside a private daemon; true if this is the inner run.
+pub fn inside(test: &str) -> bool {
     if std::env::var_os(INSIDE).is_some() {
         return true;
     }
@@ -39,7 +39,7 @@ fn inside(test: &str) -> bool {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pulse.sh");
     let status = Command::new(script)
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", &format!("capture::{test}"), "--nocapture"])
+        .args(["--exact", test, "--nocapture"])
         .env(INSIDE, "1")
         .stdin(Stdio::null())
         .status()
@@ -52,7 +52,7 @@ fn inside(test: &str) -> bool {
 }
 
 /// Both sides of the sample call, speech, at another rate.
-fn speech(rate_hz: u32) -> (Vec<i16>, Vec<i16>) {
+pub fn speech(rate_hz: u32) -> (Vec<i16>, Vec<i16>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples/calls/granted.wav");
     let mut reader = hound::WavReader::open(path).unwrap();
     assert_eq!((reader.spec().sample_rate, reader.spec().channels), (SAMPLE_HZ, 2));
@@ -69,17 +69,17 @@ fn speech(rate_hz: u32) -> (Vec<i16>, Vec<i16>) {
     (side(0), side(1))
 }
 
-fn wav(name: &str, channels: u16, samples: &[i16]) -> String {
+pub fn wav(name: &str, channels: u16, samples: &[i16]) -> String {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("capture-{name}-{}.wav", std::process::id()));
     std::fs::write(&path, encode::wav16(samples, channels, PLAY_HZ)).unwrap();
     path.to_str().unwrap().to_owned()
 }
 
-fn play(sink: &str, file: &str) -> Child {
+pub fn play(sink: &str, file: &str) -> Child {
     Command::new("paplay").arg(format!("--device={sink}")).arg(file).spawn().expect("paplay starts")
 }
 
-fn pactl(arguments: &[&str]) -> String {
+pub fn pactl(arguments: &[&str]) -> String {
     let out = Command::new("pactl").args(arguments).output().expect("pactl starts");
     assert!(out.status.success(), "pactl {arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
     String::from_utf8(out.stdout).unwrap().trim().to_owned()
@@ -201,7 +201,7 @@ impl Worker {
 
 /// The best lag (samples by which `captured` lies behind `played`) and the correlation there, of a stretch of the
 /// captured sound that is as long as what was played.
-fn correlate(captured: &[i16], played: &[i16]) -> (f64, f64) {
+pub fn correlate(captured: &[i16], played: &[i16]) -> (f64, f64) {
     let length = (captured.len() + played.len()).next_power_of_two();
     let mut planner = RealFftPlanner::<f64>::new();
     let (forth, back) = (planner.plan_fft_forward(length), planner.plan_fft_inverse(length * FINER));
@@ -267,14 +267,14 @@ fn play_and_capture(worker: &mut Worker, name: &str) {
 
 #[test]
 fn two_devices_capture_what_was_played_each_its_own_side() {
-    if inside("two_devices_capture_what_was_played_each_its_own_side") {
+    if inside("capture::two_devices_capture_what_was_played_each_its_own_side") {
         play_and_capture(&mut Worker::two("Agent's micro", "monitor*phones"), "two");
     }
 }
 
 #[test]
 fn one_two_channel_device_captures_both_sides() {
-    if inside("one_two_channel_device_captures_both_sides") {
+    if inside("capture::one_two_channel_device_captures_both_sides") {
         let capture = open(&Spec::One(Pick::named("both_sides"))).unwrap_or_else(|error| panic!("{error}"));
         let aligner = Aligner::one_clock(capture.lines[0].rate_hz, HZ);
         play_and_capture(&mut Worker::new(capture, aligner), "one");
@@ -283,7 +283,7 @@ fn one_two_channel_device_captures_both_sides() {
 
 #[test]
 fn an_unplugged_device_is_noticed_within_a_second_and_resumes_as_itself() {
-    if !inside("an_unplugged_device_is_noticed_within_a_second_and_resumes_as_itself") {
+    if !inside("capture::an_unplugged_device_is_noticed_within_a_second_and_resumes_as_itself") {
         return;
     }
     let (agent, customer) = speech(PLAY_HZ);
@@ -347,7 +347,7 @@ fn an_unplugged_device_is_noticed_within_a_second_and_resumes_as_itself() {
 
 #[test]
 fn devices_are_listed_and_a_missing_one_shows_those_that_are_there() {
-    if !inside("devices_are_listed_and_a_missing_one_shows_those_that_are_there") {
+    if !inside("capture::devices_are_listed_and_a_missing_one_shows_those_that_are_there") {
         return;
     }
     let run = |arguments: &[&str]| {

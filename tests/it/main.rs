@@ -37,6 +37,8 @@ mod pipe_kill;
 mod pipe_relay;
 #[cfg(all(unix, feature = "pipe", feature = "http"))]
 mod pipe_soak;
+#[cfg(all(unix, feature = "capture", feature = "http", feature = "pipe"))]
+mod record;
 #[cfg(all(unix, feature = "pipe", feature = "http"))]
 mod replay;
 mod resume;
