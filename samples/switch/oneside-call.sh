@@ -44,8 +44,7 @@ start() {
     mkdir -m 700 "$dir" || die "a call $id is in hand"
     mkfifo -m 600 "$dir/sound.raw" "$dir/control"
     setsid "$0" carry "$id" "$whose" </dev/null >/dev/null 2>"$run/$id.log" &
-    # What is wrong with the settings shows at once.
-    sleep 0.4
+    sleep 0.5
     if [ -e "$dir/over" ] || [ ! -p "$dir/sound.raw" ]; then die "oneside did not start: see $run/$id.log"; fi
     printf '%s' "$dir/sound.raw"
 }
@@ -56,12 +55,14 @@ carry() {
     case $whose in
         left | right) layout=(--channels 2 --agent-channel "$whose") ;;
         agent | customer) layout=(--channels 1 --party "$whose") ;;
-        *) layout=(--channels 0) ;; # refused by oneside, and cleaned up below
+        *) layout=(--channels 2) ;; # oneside says what is missing
     esac
     exec 9<>"$dir/control" # both ends: a line can be said before it is read, and the end never comes
     # shellcheck disable=SC2086 # ONESIDE_ARGS is meant to be split
     "${ONESIDE:-oneside}" pipe "$dir/sound.raw" --raw s16le --rate "${ONESIDE_RATE:-8000}" "${layout[@]}" \
         --call "$id" --out "${ONESIDE_OUT:-/var/lib/oneside}" --control-fd 9 ${ONESIDE_ARGS:-} &
+    # What is wrong with the settings ends it at once, and `start` waits to be told.
+    sleep 0.2 9>&-
     for ((waited = 0; waited < 2 * ${ONESIDE_WAIT_S:-30}; waited++)); do
         kill -0 $! 2>/dev/null || break
         sleep 0.5

@@ -4,7 +4,7 @@
 //! * [`job`]: one input of a batch: skip, drive, store, dispose.
 //! * [`desk`]: the whole batch: workers, the stop flag, what is told to whoever watches.
 //! * [`hardening`]: no core dumps.
-//! * [`line`]: what is delivered, taken apart, converted and cut into frames.
+//! * [`mod@line`]: what is delivered, taken apart, converted and cut into frames.
 //! * [`live`]: live calls, and the desk where they are steered.
 //! * [`rating`]: a labelled set through calls without a store, scored.
 

@@ -256,6 +256,7 @@ fn a_switch_that_never_comes_and_a_recorder_that_cannot_start_leave_nothing() {
     }
     until("the call that nobody made is over", || !scratch.has("run/gone"));
     until("what could not start is cleaned up", || !scratch.has("run/wrong"));
+    assert!(fs::read_to_string(scratch.at("run/wrong.log")).unwrap().contains("which channel is the agent's"));
     assert!(!scratch.has("run/up") && !scratch.has("up"));
     // A call of that name may come again.
     let fifo = Fifo { path: scratch.at("run/gone/sound.raw"), scratch };

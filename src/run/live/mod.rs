@@ -2,7 +2,7 @@
 //!
 //! * [`arrival`]: where on the time line belongs what arrives now.
 //! * [`ask`]: what is asked of a call, what its writer answers, its state.
-//! * [`desk`]: the calls in hand, by name; [`start`]: how one begins; [`tokens`]: standing ones.
+//! * [`desk`]: the calls in hand, by name; [`mod@start`]: how one begins; [`tokens`]: standing ones.
 //! * [`intake`]: from the ring to the planes; [`worker`]: the loop; [`outlet`], [`meter`]: where it goes, what is shown.
 //! * `piping`: a pipe as a call's source; `sidecar`, [`auto`]: the sound devices of a workstation.
 //! * [`replay`]: a call made again from its list of inputs.

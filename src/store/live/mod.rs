@@ -6,7 +6,7 @@
 //! * [`journal`]: what happened, a line each, the one file that recovery believes;
 //! * [`list`]: the same, read back for a replay;
 //! * [`recorder`]: the outlet of a live call, with a checkpoint every half second;
-//! * [`recover`]: what a kill, a power cut or a full disk left is brought to a definite result (ROB-07).
+//! * [`mod@recover`]: what a kill, a power cut or a full disk left is brought to a definite result (ROB-07).
 //!
 //! What a death costs: sound that came in after the last checkpoint, and the agent's that was still waiting for the
 //! detector, the guard and the reach of a mask. A checkpoint is handed to the operating system, not forced to the
