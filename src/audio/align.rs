@@ -279,6 +279,11 @@ impl Aligner {
         self.customer.clock.frame_at(self.agent.clock.nanos_at(self.agent_frame(sample))?)
     }
 
+    /// When a sample of the call was captured, nanoseconds; `None` before the agent's first stamp.
+    pub fn captured_at(&self, sample: u64) -> Option<f64> {
+        self.agent.clock.nanos_at(self.agent_frame(sample))
+    }
+
     /// The first sample of the call that is captured at or after an instant; `None` before the agent's first stamp.
     pub fn sample_at(&self, nanos: u64) -> Option<u64> {
         let frame = self.agent.clock.frame_at(nanos as f64)?;

@@ -10,6 +10,8 @@ use super::flags::{Knobs, Reading, Writing};
 use crate::config::{ConfigError, Names, Raw, Settings, Sided, read_key, read_token_list, resolve};
 use crate::consent::Event;
 use crate::control::exit::Exit;
+#[cfg(feature = "http")]
+use crate::control::http::HttpError;
 use crate::run::hardening::keep_out_of_swap;
 use crate::run::live::start::{LiveOrders, NewCall, StartError, start};
 use crate::run::live::{Desk, Ended, recover};
@@ -157,9 +159,12 @@ pub fn begin(
     };
     #[cfg(feature = "http")]
     if let Some(config) = http_config {
-        let running = crate::control::http::serve(Arc::clone(&desk), config, Arc::default())
-            .map_err(|error| usage(error.to_string()))?;
-        started.http = Some(running);
+        match crate::control::http::serve(Arc::clone(&desk), config, Arc::default()) {
+            Ok(running) => started.http = Some(running),
+            // Another call of this machine has the port. A call that is on its way is carried all the same (ROB-06).
+            Err(error @ HttpError::Bind { .. }) if call.is_some() => warn_line!("oneside: NOT STEERED: {error}"),
+            Err(error) => return Err(usage(error.to_string())),
+        }
     }
     if let Some(call) = call {
         started.call = call.name.clone();

@@ -124,6 +124,9 @@ pub struct State {
     pub agent_speaks: bool,
     /// The last units of 100 ms, oldest first: `s` stored speech, `b` withheld as bleed, `p` paused, `.` nothing stored.
     pub talk: String,
+    /// From the capture of a sample to its decision, ms, of 99 in 100; where the source knows when it was captured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_within_ms: Option<u32>,
     /// Samples of the agent's stored so far.
     pub agent_written: u64,
     /// Samples of the customer's stored so far and not erased.

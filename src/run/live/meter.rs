@@ -1,5 +1,8 @@
 //! What the agent's page shows of the sound: two levels, a talk line. A level, never a waveform.
 
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
+
 use super::ask::{Lost, State};
 use crate::audio::Stereo;
 use crate::call::Missing;
@@ -7,8 +10,67 @@ use crate::voice::Speech;
 
 /// Frames over which a level is taken: 100 ms.
 const FRAMES: usize = 5;
+/// Longest delay that is told apart, ms.
+const DELAY_MAX_MS: usize = 512;
 /// The lowest level that is told, dBFS.
 const FLOOR_DB: f32 = -96.0;
+
+/// When the first sample of a call was captured, as the source's thread knows it: how late a decision is made is
+/// measured against it.
+#[derive(Debug)]
+pub struct Origin {
+    base: Instant,
+    nanos: AtomicI64,
+}
+
+impl Default for Origin {
+    fn default() -> Origin {
+        Origin { base: Instant::now(), nanos: AtomicI64::new(i64::MIN) }
+    }
+}
+
+impl Origin {
+    /// The sample at `seconds` of the call was captured `ago_ns` before now.
+    pub fn tell(&self, seconds: f64, ago_ns: f64) {
+        let now = self.base.elapsed().as_nanos() as f64;
+        self.nanos.store((now - ago_ns - seconds * 1e9) as i64, Ordering::Relaxed);
+    }
+
+    /// How long ago the sample at `seconds` of the call was captured, milliseconds.
+    pub fn ago_ms(&self, seconds: f64) -> Option<f64> {
+        let origin = Some(self.nanos.load(Ordering::Relaxed)).filter(|nanos| *nanos != i64::MIN)?;
+        Some((self.base.elapsed().as_nanos() as f64 - origin as f64) / 1e6 - seconds * 1e3)
+    }
+}
+
+/// How late decisions are made: counts by millisecond.
+#[derive(Debug)]
+pub struct Delays([u32; DELAY_MAX_MS]);
+
+impl Default for Delays {
+    fn default() -> Delays {
+        Delays([0; DELAY_MAX_MS])
+    }
+}
+
+impl Delays {
+    /// Takes in one.
+    pub fn add(&mut self, ms: f64) {
+        self.0[(ms.max(0.0) as usize).min(DELAY_MAX_MS - 1)] += 1;
+    }
+
+    /// The delay that 99 of 100 decisions do not exceed, ms; `None` before there was one.
+    pub fn p99_ms(&self) -> Option<u32> {
+        let all: u64 = self.0.iter().map(|count| u64::from(*count)).sum();
+        let mut left = all.checked_sub(1)? / 100;
+        let slowest = self.0.iter().enumerate().rev().find(|(_, count)| {
+            let found = left < u64::from(**count);
+            left = left.saturating_sub(u64::from(**count));
+            found
+        });
+        slowest.map(|(ms, _)| ms as u32 + 1)
+    }
+}
 
 /// The meters of one call.
 #[derive(Debug, Default)]
@@ -71,6 +133,19 @@ fn level(powers: &[f32]) -> f32 {
 mod tests {
     use super::*;
     use crate::audio::MediaTime;
+
+    #[test]
+    fn one_in_a_hundred_may_be_later() {
+        let mut delays = Delays::default();
+        assert_eq!(delays.p99_ms(), None);
+        (0..99).for_each(|_| delays.add(12.3));
+        delays.add(400.0);
+        assert_eq!(delays.p99_ms(), Some(401), "one of a hundred is more than what may be left out below it");
+        (0..100).for_each(|_| delays.add(12.3));
+        assert_eq!(delays.p99_ms(), Some(13));
+        delays.add(9e9);
+        assert!(delays.p99_ms() > Some(13));
+    }
 
     #[test]
     fn full_scale_is_0_db_and_silence_is_the_floor() {

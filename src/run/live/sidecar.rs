@@ -18,6 +18,7 @@ use super::ask::State;
 use super::auto::{Auto, Wish};
 use super::desk::{Desk, DeskError, Handle, OpenCall};
 use super::intake::OneRing;
+use super::meter::Origin;
 use super::start::{LiveOrders, NewCall, Sound, StartError, start};
 use super::worker::TICK;
 use crate::audio::align::{Aligned, Aligner, Cadence, Whose};
@@ -94,6 +95,9 @@ impl Drop for Sidecar {
 }
 
 struct Current {
+    origin: Arc<Origin>,
+    /// Frames that were handed on.
+    given: u64,
     handle: Handle,
     inlet: Inlet,
     thread: JoinHandle<()>,
@@ -237,11 +241,20 @@ impl Pump {
             Wish::End => self.end(),
             Wish::Nothing => {}
         }
+        self.tell_origin();
         match &mut self.current {
             Some(current) if aligned.agent.lost >= block => current.inlet.skip(block as u64, Why::Source),
             Some(current) => drop(current.inlet.push(&self.both)),
             None => self.remember(block),
         }
+    }
+
+    /// When the block in hand was captured.
+    fn tell_origin(&mut self) {
+        let (given, rate_hz) = (self.aligner.given(), f64::from(self.orders.rate_hz));
+        let (Some(current), Some(captured)) = (&mut self.current, self.aligner.captured_at(given)) else { return };
+        current.given += self.aligner.block() as u64;
+        current.origin.tell(current.given as f64 / rate_hz, self.capture.now_ns() as f64 - captured);
     }
 
     /// Keeps the agent's last seconds.
@@ -268,12 +281,14 @@ impl Pump {
         let sound =
             Sound { delivery, source_hz: rate_hz, rate_hz, encoding: self.described(), intake: Box::new(intake) };
         let name = wanted.call.unwrap_or_else(|| format!("{}", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S")));
+        let origin = Arc::new(Origin::default());
         let new = NewCall {
             agent: wanted.agent.or_else(|| self.orders.agent.clone()),
             number: wanted.number,
             private: wanted.private,
             sensitive: wanted.sensitive,
             trouble: Some(Arc::clone(&self.trouble)),
+            origin: Some(Arc::clone(&origin)),
             ..NewCall::new(name, sound)
         };
         let (handle, thread) = start(&self.orders.live, &self.desk, new).map_err(refusal)?;
@@ -281,7 +296,7 @@ impl Pump {
         let mut both = Zeroizing::new(Vec::with_capacity(2 * before));
         self.before.drain(..).take(before).for_each(|sample| both.extend([sample, 0]));
         inlet.push(&both);
-        self.current = Some(Current { handle: handle.clone(), inlet, thread });
+        self.current = Some(Current { origin, given: before as u64, handle: handle.clone(), inlet, thread });
         Ok(handle)
     }
 
@@ -319,7 +334,7 @@ impl Pump {
     }
 
     fn end(&mut self) {
-        if let Some(Current { handle, inlet, thread }) = self.current.take() {
+        if let Some(Current { handle, inlet, thread, .. }) = self.current.take() {
             drop(inlet);
             handle.end.store(true, Ordering::Release);
             let _ = thread.join(); // its result is the desk's

@@ -15,7 +15,7 @@ use thiserror::Error;
 use super::ask::State;
 use super::desk::{Desk, Ended, Handle, WAITING_MAX};
 use super::intake::Intake;
-use super::meter::Meter;
+use super::meter::{Delays, Meter, Origin};
 use super::outlet::LiveOutlet;
 use super::tokens::Tokens;
 use super::worker::{Alarm, Worked, Worker};
@@ -75,12 +75,23 @@ pub struct NewCall {
     pub sensitive: bool,
     /// What is wrong with the source, if something is: then the state says that nothing is recorded.
     pub trouble: Option<Arc<Mutex<Option<String>>>>,
+    /// When its sound was captured, where the source knows it.
+    pub origin: Option<Arc<Origin>>,
 }
 
 impl NewCall {
     /// A call of this name.
     pub fn new(name: String, sound: Sound) -> NewCall {
-        NewCall { name, sound, agent: None, number: None, private: false, sensitive: false, trouble: None }
+        NewCall {
+            name,
+            sound,
+            agent: None,
+            number: None,
+            private: false,
+            sensitive: false,
+            trouble: None,
+            origin: None,
+        }
     }
 }
 
@@ -149,6 +160,8 @@ pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result
         opened: MediaTime::ZERO,
         alarms,
         trouble,
+        origin: new.origin,
+        delays: Delays::default(),
         tokens: Tokens::new(revoked),
         meter: Meter::default(),
     };

@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::ask::{Answer, Arrived, Asked, Recording, State};
 use super::intake::{Came, Intake};
-use super::meter::Meter;
+use super::meter::{Delays, Meter, Origin};
 use super::outlet::LiveOutlet;
 use super::tokens::Tokens;
 use crate::audio::Stereo;
@@ -27,6 +27,8 @@ pub const TICK: Duration = Duration::from_millis(5);
 pub const CHECKPOINT: Duration = Duration::from_millis(400);
 /// The same for sound that comes faster than it was spoken: so many seconds of it.
 const CHECKPOINT_S: u64 = 5;
+/// A frame's first sample is that much older than its last.
+const FRAME_MS: u32 = 20;
 /// How often the state is published while nothing happens.
 const PUBLISH: Duration = Duration::from_millis(50);
 
@@ -60,6 +62,10 @@ pub struct Worker {
     pub alarms: Vec<Alarm>,
     /// What is wrong with the source, if something is.
     pub trouble: Option<Arc<Mutex<Option<String>>>>,
+    /// When its sound was captured, where the source knows it; and how late decisions are made.
+    pub origin: Option<Arc<Origin>>,
+    /// How late.
+    pub delays: Delays,
     /// What is known about standing tokens.
     pub tokens: Tokens,
     /// The levels and the talk line.
@@ -132,6 +138,11 @@ impl Worker {
         line.settle_whole_frames(call, &mut self.sides, &mut self.out, &mut |sound: &Stereo<'_>, speech: Speech| {
             meter.hear(sound, speech);
         });
+        if let (Some(origin), Came::Sound(_)) = (&self.origin, came)
+            && let Some(ms) = origin.ago_ms(self.call.position().seconds(self.rate_hz))
+        {
+            self.delays.add(ms + f64::from(FRAME_MS));
+        }
         came
     }
 
@@ -244,6 +255,7 @@ impl Worker {
         state.customer_why = doors.customer_why.map(Dropped::code);
         state.customer_from = doors.customer_from.map(|at| at.0);
         state.told = doors.told;
+        state.decided_within_ms = self.delays.p99_ms();
         state.agent_written = tally.agent.written;
         state.customer_written = tally.customer.written;
         state.ledger = self.call.ledger().len() as u64;
