@@ -96,7 +96,7 @@
 //! again when it is back, never another, and the time between is silence.
 //!
 //! `--auto` begins a call when both sides had sound (above −45 dBFS, 0.2 s within some 3 s) and ends it after 20 s of silence of
-//! both (`--auto-silence-s`). The agent's last 8 s before are kept in memory and belong to the call; the customer's are not.
+//! both (`--auto-silence-s`). The agent's last 15 s before are kept in memory and belong to the call; the customer's are not.
 //! Music and a colleague beside the desk are sound, too: a softphone's hook (`samples/desk/softphone-hook.sh`) knows better.
 //!
 //! # What a mask reaches
