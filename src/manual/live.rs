@@ -16,10 +16,9 @@
 //! bytes a sample, 157 KiB for 5 s of 8 kHz stereo. `oneside check` says what ring and reach take together.
 //!
 //! While the worker stands still (a disk that stalls) sound waits in the ring. What finds no room becomes silence of
-//! the same length, counted as `lost` and found as `frames_lost`; what comes later never shifts. A pipe is read on: its
-//! thread waits at most 100 ms for a recorder that takes nothing, then leaves out until half of the ring is free again. So a
-//! file that is piped in faster than real time can lose sound on a busy machine: give it a ring of its length
-//! (`--ring-ms 60000`), or use `batch`.
+//! the same length, counted as `lost` and found as `frames_lost`; what comes later never shifts. A pipe is read on: for a
+//! recorder that takes nothing its thread waits at most 100 ms, then leaves out until half of the ring is free again. A
+//! stream that is ahead of real time (a file that is piped in) is waited with, for nobody is held up by that.
 //!
 //! # When a yes counts, and when a no
 //!

@@ -23,7 +23,8 @@ use crate::ring::Inlet;
 
 /// Bytes read at once: FreeSWITCH writes 64 KiB.
 pub const BLOCK_BYTES: usize = 64 * 1024;
-/// How long the recorder may stand still before what it has no room for is left out.
+/// How long the recorder may stand still before what it has no room for is left out, if the stream is no faster than
+/// real time.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// The byte that is silence in G.711 µ-law and A-law (ITU-T G.711).
 const MULAW_ZERO: u8 = 0xFF;
@@ -153,7 +154,7 @@ impl PipeSource {
         let frame = self.layout.block_bytes();
         let mut bytes = Zeroizing::new(vec![0u8; BLOCK_BYTES + frame]);
         let mut samples = Zeroizing::new(vec![0i16; (BLOCK_BYTES + frame) / self.layout.encoding.bytes()]);
-        let mut patience = Patience::default();
+        let mut patience = Patience::new(self.layout.rate_hz);
         let (mut have, mut offset) = (0, self.head.len() as u64);
         if let Some((relay, _)) = &mut relay {
             relay.head(&self.head);
@@ -241,34 +242,45 @@ impl Read for Stdin {
     }
 }
 
-/// Waits for room while the recorder makes some: a file that is piped in comes faster than it can be decided. Once the
-/// recorder has stood still for [`PATIENCE`] it is not waited for until half of the ring is free again.
-#[derive(Default)]
+/// Waits for room while the recorder makes some. A file that is piped in comes faster than it can be decided: as long as
+/// the stream is ahead of real time, waiting holds nobody up. A live one is waited for [`PATIENCE`] after the recorder last
+/// made room, and not again until half of the ring is free.
 struct Patience {
+    began: Option<Instant>,
+    rate_hz: u64,
+    frames: u64,
     lost: bool,
     most: usize,
 }
 
 impl Patience {
+    fn new(rate_hz: u32) -> Patience {
+        Patience { began: None, rate_hz: u64::from(rate_hz), frames: 0, lost: false, most: 0 }
+    }
+
+    /// How long the stream is ahead of real time.
+    fn ahead(&self, began: Instant) -> Duration {
+        let sound = Duration::from_nanos((u128::from(self.frames) * 1_000_000_000 / u128::from(self.rate_hz)) as u64);
+        sound.saturating_sub(began.elapsed())
+    }
+
     fn wait_for_room(&mut self, inlet: &Inlet, frames: usize) {
+        let began = *self.began.get_or_insert_with(Instant::now);
         let mut room = inlet.room();
         self.most = self.most.max(room);
-        if self.lost && room < self.most / 2 {
-            return;
-        }
-        self.lost = false;
-        let mut since = Instant::now();
-        while room < frames.min(self.most) {
-            if since.elapsed() > PATIENCE {
-                self.lost = true;
-                return;
+        if !(self.lost && room < self.most / 2 && self.ahead(began).is_zero()) {
+            self.lost = false;
+            let mut since = Instant::now();
+            while room < frames.min(self.most) && !self.lost {
+                std::thread::sleep(Duration::from_millis(1));
+                let now = inlet.room();
+                if now > room {
+                    since = Instant::now();
+                }
+                room = now;
+                self.lost = since.elapsed() > PATIENCE && self.ahead(began).is_zero();
             }
-            std::thread::sleep(Duration::from_millis(1));
-            let now = inlet.room();
-            if now > room {
-                since = Instant::now();
-            }
-            room = now;
         }
+        self.frames += frames as u64;
     }
 }

@@ -273,6 +273,11 @@ impl Talk {
         Talk { scratch, live, sender, address, rate, answers: Vec::new() }
     }
 
+    /// Where it can be steered.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Asks for something; the status and the answer.
     pub fn ask(&mut self, kind: &str, body: Value) -> (u16, Value) {
         let (status, text) = asked(&self.address, "POST", &format!("/v1/calls/call/{kind}"), &body.to_string());

@@ -26,6 +26,8 @@ mod live_common;
 mod manual;
 mod memory;
 #[cfg(all(unix, feature = "pipe", feature = "http"))]
+mod page;
+#[cfg(all(unix, feature = "pipe", feature = "http"))]
 mod pipe;
 #[cfg(all(unix, feature = "pipe", feature = "http"))]
 mod pipe_canary;
