@@ -138,13 +138,11 @@ mod tests {
     fn one_in_a_hundred_may_be_later() {
         let mut delays = Delays::default();
         assert_eq!(delays.p99_ms(), None);
-        (0..99).for_each(|_| delays.add(12.3));
+        (0..200).for_each(|_| delays.add(12.3));
         delays.add(400.0);
-        assert_eq!(delays.p99_ms(), Some(401), "one of a hundred is more than what may be left out below it");
-        (0..100).for_each(|_| delays.add(12.3));
-        assert_eq!(delays.p99_ms(), Some(13));
-        delays.add(9e9);
-        assert!(delays.p99_ms() > Some(13));
+        assert_eq!(delays.p99_ms(), Some(13), "one of two hundred");
+        (0..2).for_each(|_| delays.add(9e9));
+        assert_eq!(delays.p99_ms(), Some(401), "what is longer than can be told counts as the longest");
     }
 
     #[test]
