@@ -23,11 +23,14 @@ read -r url <&"${desk[0]}"
 
 # held CALL ARGUMENTS…: with a call's name, that call is used wherever one is named.
 held() {
-    local config=target/schemathesis.toml
-    : > $config
-    if [ -n "$1" ]; then printf '[parameters]\n"path.call" = "%s"\n' "$1" > $config; fi
-    $venv/bin/st --config-file $config run "${url}openapi.json" --max-examples "${EXAMPLES:-100}" --checks all \
+    local config=schemathesis.toml
+    : > target/$config
+    if [ -n "$1" ]; then printf '[parameters]\n"path.call" = "%s"\n' "$1" > target/$config; fi
+    # Below target/, for what it keeps it keeps where it runs.
+    cd target
+    "../$venv/bin/st" --config-file $config run "${url}openapi.json" --max-examples "${EXAMPLES:-100}" --checks all \
         --exclude-checks ignored_auth,ensure_resource_availability,use_after_free --generation-database none "${@:2}"
+    cd ..
 }
 
 # A yes is worth most: it is asked of a call that stands, before another path closes it.

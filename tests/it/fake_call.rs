@@ -63,6 +63,7 @@ pub fn call(desk: &Arc<Desk>, wanted: OpenCall) -> Handle {
         asks,
         position: inlet.position(),
         state: Arc::clone(&state),
+        entered: Arc::default(),
         end: Arc::new(AtomicBool::new(false)),
     };
     let end = Arc::clone(&handle.end);

@@ -160,6 +160,45 @@ fn a_device_that_is_unplugged_shows_and_calls_begin_and_end_by_what_is_heard() {
 }
 
 #[test]
+fn the_customer_in_the_microphone_before_the_agent_speaks_is_not_kept_as_the_agents() {
+    let test = "record::the_customer_in_the_microphone_before_the_agent_speaks_is_not_kept_as_the_agents";
+    if !inside(test) {
+        return;
+    }
+    let scratch = Scratch::new("record-bleed");
+    // The customer talks alone for 6 s, and leaks into the microphone at −30 dB, 30 ms late; then the agent speaks.
+    let (agent, customer) = speech(PLAY_HZ);
+    let hz = PLAY_HZ as usize;
+    let said = &customer[11 * hz..15 * hz];
+    let mut both = Vec::new();
+    for n in 0..8 * hz {
+        let leak = n.checked_sub(hz * 30 / 1_000).and_then(|n| said.get(n)).map_or(0, |sample| sample / 32);
+        let own = n.checked_sub(5 * hz).map_or(0, |n| agent[hz / 2 + n]);
+        both.extend([leak + own, said.get(n).copied().unwrap_or(0)]);
+    }
+    let file = wav("record-bleed", 2, &both);
+    let sidecar = Sidecar::begin(&scratch, &["--auto", "--auto-silence-s", "3"]);
+    std::thread::sleep(Duration::from_secs(3));
+    let mut player = play("call", &file);
+    assert!(player.wait().unwrap().success());
+    until("a call by sound is over", || sidecar.get("/v1/ended").as_array().is_some_and(|calls| !calls.is_empty()));
+    let name = sidecar.get("/v1/ended")[0]["stored_as"].as_str().unwrap().to_owned();
+    let ran = sidecar.live;
+    ran.signal("TERM");
+    ran.ended().ends(0);
+    let stored = scratch.sound(&format!("out/{name}.agent.wav"));
+    let (_, customer) = speech(HZ);
+    let (_, other) = correlate(&stored, &customer[11 * HZ as usize..15 * HZ as usize]);
+    let first = stored.iter().position(|sample| *sample != 0).expect("the agent is there");
+    println!(
+        "customer's likeness in the agent's file {other:.4}; first sound at {:.2} s",
+        first as f64 / f64::from(HZ)
+    );
+    assert!(other.abs() < 0.3, "{other}");
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
 fn nothing_is_captured_before_the_agent_has_acknowledged() {
     let scratch = Scratch::new("record-ack");
     let devices = ["record", "--agent-device", "x", "--customer-device", "y", "--out", "out", "--agent", "a1"];

@@ -54,18 +54,22 @@ fn another_sound_is_told_from_the_one_that_came_in() {
     let one = bytes.len() / 2 + 2; // a sample of the customer's
     bytes[one] ^= 1;
     scratch.file("other.raw", &bytes);
+    // Another customer's voice would be kept under this call's grant: not unless somebody insists.
     let ran = scratch.run(&replay("other.raw", "again", &["--check"])).ends(1);
+    ran.complains(&["not the sound that came in", "nothing was kept"]);
+    assert!(!scratch.has("again/call.customer.wav") && !scratch.has("again/call.json"));
+    let ran = scratch.run(&replay("other.raw", "again", &["--check", "--other-sound"])).ends(1);
     ran.complains(&["not the sound that came in", "digest"]);
     ran.says(&["customer.wav", "differ"]);
     assert!(!ran.out.contains("agent.wav"), "the agent's track is the same: {}", ran.out);
-    let ran = scratch.run(&replay("other.raw", "unchecked", &[])).ends(0);
+    let ran = scratch.run(&replay("other.raw", "unchecked", &["--other-sound"])).ends(0);
     ran.complains(&["digest"]);
     // A difference that no output shows is one all the same: the customer before the grant.
     bytes[one] ^= 1;
     let silent = bytes.len() - 1;
     bytes.truncate(silent - 3);
     scratch.file("shorter.raw", &bytes);
-    let ran = scratch.run(&replay("shorter.raw", "short", &["--check"])).ends(1);
+    let ran = scratch.run(&replay("shorter.raw", "short", &["--check", "--other-sound"])).ends(1);
     ran.says(&["the length differs"]);
 }
 
@@ -80,6 +84,7 @@ fn a_change_that_no_output_shows_is_told_by_the_digest_alone() {
     scratch.file("other.raw", &bytes);
     let ran = scratch.run(&replay("other.raw", "again", &["--check"])).ends(1);
     ran.complains(&["not the sound that came in", "digest"]);
+    assert!(!scratch.has("again/call.agent.wav"));
 }
 
 #[test]

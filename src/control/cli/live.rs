@@ -14,7 +14,7 @@ use crate::control::exit::Exit;
 use crate::control::http::HttpError;
 use crate::run::hardening::keep_out_of_swap;
 use crate::run::live::start::{LiveOrders, NewCall, StartError, start};
-use crate::run::live::{Desk, Ended, recover};
+use crate::run::live::{Answer, Desk, Ended, recover};
 use crate::run::naming::Namer;
 use crate::source::wire::asked::parse_line_asked;
 
@@ -116,6 +116,7 @@ pub struct Started {
     /// The one call it was begun for, if it was.
     pub call: String,
     thread: Option<JoinHandle<()>>,
+    recovery: Option<JoinHandle<()>>,
     json: bool,
     #[cfg(feature = "http")]
     http: Option<crate::control::http::Running>,
@@ -145,7 +146,17 @@ pub fn begin(
     if let Err(why) = keep_out_of_swap() {
         warn_line!("oneside: {why}");
     }
-    tell_recovered(out);
+    // A call that comes by a pipe is on its way: it does not wait until the books of others are done.
+    let recovery = match call {
+        None => {
+            tell_recovered(out);
+            None
+        }
+        Some(_) => {
+            let out = out.to_path_buf();
+            std::thread::Builder::new().name("recovery".into()).spawn(move || tell_recovered(&out)).ok()
+        }
+    };
     let desk = Arc::new(Desk::default());
     let orders = Arc::new(LiveOrders { out: out.into(), settings, revoked, namer });
     let mut started = Started {
@@ -153,6 +164,7 @@ pub fn begin(
         orders: Arc::clone(&orders),
         call: String::new(),
         thread: None,
+        recovery,
         json: flags.json,
         #[cfg(feature = "http")]
         http: None,
@@ -203,7 +215,7 @@ pub fn ended(mut started: Started, interrupted: &AtomicBool) -> Exit {
             std::thread::sleep(Duration::from_millis(2));
         }
         if !thread.is_finished() && started.desk.close(&call).is_err() && !thread.is_finished() {
-            warn_line!("oneside: {call}: its store does not answer; what stands is sealed at the next start");
+            warn_line!("oneside: the store does not answer; what stands is sealed at the next start");
             return Exit::Disk;
         }
         if thread.join().is_err() {
@@ -215,6 +227,11 @@ pub fn ended(mut started: Started, interrupted: &AtomicBool) -> Exit {
     drop(started.http.take());
     let Some(ended) = ended else { return Exit::Bug };
     tell_ended(&ended, started.json);
+    if let Some(recovery) = started.recovery.take() {
+        while !recovery.is_finished() && !interrupted.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
     match (ended.result.as_str(), &ended.error) {
         ("recorded", None) => Exit::Done,
         (_, Some(error)) if error.contains("internal error") => Exit::Bug,
@@ -224,10 +241,16 @@ pub fn ended(mut started: Started, interrupted: &AtomicBool) -> Exit {
     }
 }
 
+/// A call's name as it may be told: where names are hashed the plain one may be a telephone number (ANO-02).
+fn told_name(call: &str, stored_as: &str) -> String {
+    if stored_as.starts_with(call) { call.into() } else { stored_as.into() }
+}
+
 /// Says how a call ended.
 pub fn tell_ended(ended: &Ended, json: bool) {
     if json {
-        return warn_line!("{}", serde_json::to_string(ended).unwrap_or_default());
+        let told = Ended { call: told_name(&ended.call, &ended.stored_as), ..ended.clone() };
+        return warn_line!("{}", serde_json::to_string(&told).unwrap_or_default());
     }
     let customer = if ended.customer_s > 0.0 { format!("{:.1} s", ended.customer_s) } else { "none".into() };
     warn_line!(
@@ -251,8 +274,12 @@ pub fn describe(desk: &Desk, call: &str, line: &[u8]) -> String {
             return format!("not understood, so the customer's side is shut ({held}): {}", fault.what);
         }
     };
+    let stored_as = desk.state(call).map(|state| state.stored_as).unwrap_or_default();
     match desk.ask(call, asked.event, asked.expires) {
-        Ok(answer) => serde_json::to_string(&answer).unwrap_or_default(),
+        Ok(answer) => {
+            let told = Answer { call: told_name(call, &stored_as), ..answer };
+            serde_json::to_string(&told).unwrap_or_default()
+        }
         Err(error) => error.to_string(),
     }
 }

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::flags::{Knobs, Reading, Writing};
@@ -14,6 +15,9 @@ use crate::control::exit::Exit;
 use crate::run::live::piping::Piping;
 use crate::run::live::start::NewCall;
 use crate::source::pipe::{PipeError, PipeInput, open_descriptor};
+
+/// Longest line on a control descriptor, bytes.
+const LINE_BYTES_MAX: u64 = 64 * 1024;
 
 /// Flags of `pipe`.
 #[derive(Debug, clap::Args)]
@@ -130,6 +134,15 @@ fn ready(args: &Args) -> Result<Ready, String> {
 
 fn run(args: &Args, ready: Ready) -> Exit {
     let Ready { settings, piping, new } = ready;
+    // From here on the conversation is handed on, whatever becomes of the recording (ROB-06).
+    let stop = Arc::new(AtomicBool::new(false));
+    let reader = match piping.start(&stop) {
+        Ok(reader) => reader,
+        Err(error) => {
+            warn_line!("oneside: no thread could be started: {error}");
+            return Exit::Bug;
+        }
+    };
     let started = match begin(&args.out, settings, &args.live, Some(new)) {
         Ok(started) => started,
         Err((exit, message)) => {
@@ -137,10 +150,10 @@ fn run(args: &Args, ready: Ready) -> Exit {
             if exit == Exit::Usage {
                 return exit;
             }
-            // The recording failed, the conversation goes on: whoever sends must not be disturbed (ROB-06).
             warn_line!("oneside: NOT RECORDING; the call goes on");
-            if let Err(error) = piping.carry(&super::live::stop_on_signal()) {
-                warn_line!("oneside: {error}");
+            let interrupted = super::live::stop_on_signal();
+            while !reader.is_finished() && !interrupted.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(2));
             }
             return exit;
         }
@@ -150,19 +163,11 @@ fn run(args: &Args, ready: Ready) -> Exit {
     {
         warn_line!("oneside: {error}; consent cannot be given there");
     }
-    carry(piping, started)
+    carry(reader, &stop, started)
 }
 
-fn carry(piping: Piping, started: Started) -> Exit {
-    let stop = Arc::new(AtomicBool::new(false));
+fn carry(reader: JoinHandle<Result<(), PipeError>>, stop: &AtomicBool, started: Started) -> Exit {
     let interrupted = super::live::stop_on_signal();
-    let reader = match piping.start(&stop) {
-        Ok(reader) => reader,
-        Err(error) => {
-            warn_line!("oneside: no thread could be started: {error}");
-            return Exit::Bug;
-        }
-    };
     while !reader.is_finished() && !interrupted.load(Ordering::Relaxed) {
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -177,16 +182,20 @@ fn carry(piping: Piping, started: Started) -> Exit {
 
 /// Applies the events that come on an inherited descriptor, and says on standard error what the writer did.
 fn follow_control(number: u32, started: &Started) -> Result<(), PipeError> {
-    let lines = BufReader::new(open_descriptor(number)?.take(u64::MAX));
+    let mut lines = BufReader::new(open_descriptor(number)?);
     let (desk, call) = (Arc::clone(&started.desk), started.call.clone());
     let follow = move || {
-        for (number, line) in lines.lines().enumerate() {
-            let Ok(line) = line else { break };
-            if line.trim().is_empty() {
-                continue;
+        let mut line = Vec::new();
+        for number in 1.. {
+            line.clear();
+            // What is longer is read in pieces, none of which is understood: the customer's side shuts.
+            match lines.by_ref().take(LINE_BYTES_MAX).read_until(b'\n', &mut line) {
+                Ok(0) | Err(_) => break,
+                Ok(_) if line.trim_ascii().is_empty() => continue,
+                Ok(_) => {}
             }
-            let said = describe(&desk, &call, line.as_bytes());
-            let _ = writeln!(std::io::stderr(), "oneside: control line {}: {said}", number + 1);
+            let said = describe(&desk, &call, &line);
+            let _ = writeln!(std::io::stderr(), "oneside: control line {number}: {said}");
         }
     };
     std::thread::Builder::new().name("control".into()).spawn(follow).map(|_| ()).map_err(|source| PipeError::Open {

@@ -23,6 +23,9 @@ pub struct Args {
     /// Compare with what stands beside the list; exit 1 if a byte differs, or the sound is another
     #[arg(long)]
     check: bool,
+    /// Make it over another sound than the one that came in: a customer in it is kept as if this call's grants were theirs
+    #[arg(long)]
+    other_sound: bool,
     /// A file without a header is read as this; needs --rate and --channels
     #[arg(long, value_name = "s16le|mulaw|alaw")]
     raw: Option<String>,
@@ -56,8 +59,9 @@ fn again(args: &Args) -> Result<Exit, (Exit, String)> {
         return Err((Exit::Refused, format!("{}: a call of that name stands there", place.manifest().display())));
     }
     let mut recording = open_file(&args.audio, raw.as_ref()).map_err(|error| usage(error.to_string()))?;
-    let replayed = replay(&list, recording.as_mut(), &args.out).map_err(|error| match error {
+    let replayed = replay(&list, recording.as_mut(), &args.out, args.other_sound).map_err(|error| match error {
         ReplayError::Store(error) => (Exit::Disk, error.to_string()),
+        ReplayError::OtherSound => (Exit::Partly, error.to_string()),
         error => (Exit::Usage, error.to_string()),
     })?;
     let other_sound = replayed.same_sound == Some(false);

@@ -37,7 +37,8 @@ const RECORDING: [(Recording, &str); 6] = [
 
 /// Whether the recorder records what it should: 503 if a call's store has failed.
 pub async fn health(State(shared): State<Arc<Shared>>) -> Response {
-    let failed = shared.desk.states().iter().any(|state| state.recording == Recording::NotRecording);
+    let failed = shared.desk.states().iter().any(|state| state.recording == Recording::NotRecording)
+        || shared.desk.trouble().is_some();
     let (status, word) = match failed {
         true => (StatusCode::SERVICE_UNAVAILABLE, "not_recording"),
         false => (StatusCode::OK, "ok"),

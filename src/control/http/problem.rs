@@ -101,6 +101,10 @@ impl From<DeskError> for Problem {
                 let remedy = "look at the disk and the devices of the recorder (`oneside check`)";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "failed", title, remedy)
             }
+            DeskError::Over(_) => {
+                let remedy = "what stands can be removed: `oneside erase`; GET /v1/ended tells when it stands";
+                Problem::new(StatusCode::CONFLICT, "call_over", title, remedy)
+            }
             DeskError::NoAnswer => {
                 let remedy = "look at the call's state (GET /v1/calls/{call}) before asking again";
                 Problem::new(StatusCode::SERVICE_UNAVAILABLE, "no_answer", title, remedy)

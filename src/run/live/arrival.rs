@@ -98,6 +98,11 @@ impl ArrivalClock {
         ArrivalClock { fills: false, ..ArrivalClock::new(rate_hz, worst_ms) }
     }
 
+    /// The call is about to end: nothing is held or judged any more.
+    pub fn hurry(&mut self) {
+        self.fills = false;
+    }
+
     /// Frames of the time line that were laid by this clock and not delivered.
     pub fn filled(&self) -> u64 {
         self.filled
@@ -108,7 +113,9 @@ impl ArrivalClock {
     /// the first sound too: what arrives first may have been spoken before.
     pub fn opens_from(&self, now: u64, ring_end: u64) -> u64 {
         // Arrivals are seen by the worker's tick: a little later than they were.
-        let lead = self.lead().max(self.worst as i64) + self.frames(SEEN_LATE_MS * NANOS / 1_000) as i64;
+        // A device's sound is on its way all the time; a burst that was seen says how long a pipe's is.
+        let on_its_way = if self.fills { self.lead().max(self.worst as i64) } else { self.lead() + self.worst as i64 };
+        let lead = on_its_way + self.frames(SEEN_LATE_MS * NANOS / 1_000) as i64;
         let on_clock = self.origin.map_or(0, |origin| self.frames(now.saturating_sub(origin)) as i64) + lead;
         (ring_end + self.filled).max(on_clock.max(0) as u64)
     }

@@ -135,9 +135,12 @@ pub struct State {
     pub ledger: u64,
     /// What was lost or left out because of the way it came, by reason.
     pub lost: Vec<Lost>,
+    /// When its worker last told of it.
+    #[serde(skip)]
+    pub turned: Option<Instant>,
     /// Seconds that can still be masked (ONE-09).
     pub mask_reach_s: u32,
-    /// Bytes still free where the recording goes.
+    /// Bytes that were free where the recording goes when it was opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub free_bytes: Option<u64>,
 }

@@ -18,6 +18,8 @@ pub enum Wish {
     Begin,
     /// The call ends.
     End,
+    /// No call is in hand, and both sides have been silent for as long as would end one.
+    Silence,
     /// All is as it was.
     Nothing,
 }
@@ -64,7 +66,10 @@ impl Auto {
             self.heard_s = [0.0; 2];
             return Wish::End;
         }
-        Wish::Nothing
+        match !in_call && self.quiet_s >= self.silence_s {
+            true => Wish::Silence,
+            false => Wish::Nothing,
+        }
     }
 }
 

@@ -4,21 +4,23 @@
 //! only one who changes it; the desk stamps, passes on, and waits for the worker's answer.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{RecvTimeoutError, SendTimeoutError, Sender, bounded};
 use jiff::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::ask::{Answer, Arrived, Asked, State};
+use super::ask::{Answer, Arrived, Asked, Recording, State};
 use crate::consent::Event;
 use crate::ring::Position;
 
 /// Longest wait for a worker's answer.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+/// After so long without a word of its worker a call counts as not recorded.
+pub const STALE: Duration = Duration::from_millis(900);
 /// Ended calls that are remembered.
 pub const ENDED_MAX: usize = 256;
 /// Events that may wait for a worker.
@@ -35,8 +37,10 @@ pub struct Handle {
     pub position: Position,
     /// What its worker last said of it.
     pub state: Arc<Mutex<State>>,
+    /// It was entered on the desk.
+    pub entered: Arc<AtomicBool>,
     /// Raised to end the call: its worker drains what was delivered, and closes.
-    pub end: Arc<std::sync::atomic::AtomicBool>,
+    pub end: Arc<AtomicBool>,
 }
 
 /// A call that is over.
@@ -106,6 +110,9 @@ pub enum DeskError {
     /// The store or a device cannot be used.
     #[error("{0}")]
     Failed(String),
+    /// The call has just ended: its sound is being sealed.
+    #[error("call `{0}` has just ended and is being sealed; nothing was done")]
+    Over(String),
     /// The worker did not answer in time: whether it took effect is unknown; look at the state.
     #[error("the writer did not answer within {} s; it may be held up by the disk. What was asked takes effect when it goes on", ANSWER_WITHIN.as_secs())]
     NoAnswer,
@@ -119,7 +126,8 @@ pub type Opener = Box<dyn Fn(OpenCall) -> Result<Handle, DeskError> + Send + Syn
 pub struct Desk {
     calls: Mutex<BTreeMap<String, Handle>>,
     ended: Mutex<VecDeque<Ended>>,
-    opener: Mutex<Option<Opener>>,
+    opener: Mutex<Option<Arc<Opener>>>,
+    trouble: Mutex<Option<String>>,
     /// Figures since the start.
     pub figures: Figures,
 }
@@ -149,10 +157,20 @@ fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The state of a call; one whose worker stands still is not being recorded, whatever it said last (INF-03).
+fn fresh(handle: &Handle) -> State {
+    let mut state = held(&handle.state).clone();
+    if state.turned.take().is_some_and(|turned| turned.elapsed() > STALE) {
+        state.recording = Recording::NotRecording;
+        state.why = Some("the writer stands still: the disk does not answer".into());
+    }
+    state
+}
+
 impl Desk {
     /// Says how calls are opened on request. Without it, opening is refused.
     pub fn open_by(&self, opener: Opener) {
-        *held(&self.opener) = Some(opener);
+        *held(&self.opener) = Some(Arc::new(opener));
     }
 
     /// Whether calls can be opened on request.
@@ -162,8 +180,8 @@ impl Desk {
 
     /// Opens a call on request.
     pub fn open(&self, wanted: OpenCall) -> Result<State, DeskError> {
-        let opener = held(&self.opener);
-        let opener = opener.as_ref().ok_or(DeskError::NotHere("this stage carries the one call it was started for"))?;
+        let opener = held(&self.opener).clone();
+        let opener = opener.ok_or(DeskError::NotHere("this stage carries the one call it was started for"))?;
         if let Some(name) = wanted.call.as_ref().filter(|name| held(&self.calls).contains_key(*name)) {
             return Err(DeskError::Exists(name.clone()));
         }
@@ -173,10 +191,28 @@ impl Desk {
         Ok(state)
     }
 
-    /// Enters a call that was opened.
+    /// Enters a call that was opened; once, whoever tells it.
     pub fn enter(&self, handle: Handle) {
+        if handle.entered.swap(true, Ordering::AcqRel) {
+            return;
+        }
         self.figures.opened.fetch_add(1, Ordering::Relaxed);
         held(&self.calls).insert(handle.call.clone(), handle);
+    }
+
+    /// Strikes out a call that never began.
+    pub fn strike_out(&self, handle: &Handle) {
+        held(&self.calls).retain(|_, known| !Arc::ptr_eq(&known.state, &handle.state));
+    }
+
+    /// What keeps calls from being recorded, whether one is in hand or not: a device, a rule that refused one.
+    pub fn set_trouble(&self, trouble: Option<String>) {
+        *held(&self.trouble) = trouble;
+    }
+
+    /// What was told of that last.
+    pub fn trouble(&self) -> Option<String> {
+        held(&self.trouble).clone()
     }
 
     /// Strikes a call out that has ended.
@@ -198,14 +234,18 @@ impl Desk {
         let arrived = Arrived { ring_end: handle.position.end(), at: Instant::now() };
         let wall = Some(Timestamp::now().to_string());
         let asked = Asked { event, expires, wall, arrived, reply: Some(reply) };
-        handle.asks.send_timeout(asked, ANSWER_WITHIN).map_err(|_| DeskError::NoAnswer)?;
+        handle.asks.send_timeout(asked, ANSWER_WITHIN).map_err(|error| match error {
+            SendTimeoutError::Timeout(_) => DeskError::NoAnswer,
+            SendTimeoutError::Disconnected(_) => DeskError::Over(call.into()),
+        })?;
         match answers.recv_timeout(ANSWER_WITHIN) {
             Ok(answer) => {
                 let figure = if answer.outcome == "rejected" { &self.figures.rejected } else { &self.figures.accepted };
                 figure.fetch_add(1, Ordering::Relaxed);
                 Ok(answer)
             }
-            Err(_) => Err(DeskError::NoAnswer),
+            Err(RecvTimeoutError::Timeout) => Err(DeskError::NoAnswer),
+            Err(RecvTimeoutError::Disconnected) => Err(DeskError::Over(call.into())),
         }
     }
 
@@ -228,14 +268,13 @@ impl Desk {
     /// The state of a call in hand.
     pub fn state(&self, call: &str) -> Result<State, DeskError> {
         let handle = held(&self.calls).get(call).cloned().ok_or_else(|| DeskError::NoSuchCall(call.into()))?;
-        let state = held(&handle.state).clone();
-        Ok(state)
+        Ok(fresh(&handle))
     }
 
     /// The states of all calls in hand, by name.
     pub fn states(&self) -> Vec<State> {
         let handles: Vec<Handle> = held(&self.calls).values().cloned().collect();
-        handles.iter().map(|handle| held(&handle.state).clone()).collect()
+        handles.iter().map(fresh).collect()
     }
 
     /// The calls that ended last, latest first.

@@ -45,6 +45,9 @@ pub trait Intake: Send {
     /// The ring's end, for those who stamp events.
     fn position(&self) -> Position;
 
+    /// The call is about to end: what was delivered is taken, and nothing is waited for.
+    fn hurry(&mut self) {}
+
     /// The bytes that were delivered so far as interleaved 16-bit samples, little-endian, and their BLAKE3 in hexadecimal.
     fn digest(&self) -> (u64, String);
 }
@@ -138,6 +141,12 @@ impl Intake for OneRing {
 
     fn position(&self) -> Position {
         self.drain.position()
+    }
+
+    fn hurry(&mut self) {
+        if let Some(clock) = &mut self.clock {
+            clock.hurry();
+        }
     }
 
     fn digest(&self) -> (u64, String) {

@@ -31,6 +31,11 @@ pub enum ReplayError {
     /// The sound cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// It is not the sound that came in: another customer's voice would be kept under this call's grant.
+    #[error(
+        "this is not the sound that came in, or the list does not tell its digest; nothing was kept (--other-sound makes the call over it all the same)"
+    )]
+    OtherSound,
     /// The list and the sound do not belong together, or the list is not whole.
     #[error("{0}")]
     Unfit(String),
@@ -45,7 +50,12 @@ pub struct Replayed {
 }
 
 /// Makes the call of a list again into `out`, under the name that it had.
-pub fn replay(list: &InputList, recording: &mut dyn Recording, out: &Path) -> Result<Replayed, ReplayError> {
+pub fn replay(
+    list: &InputList,
+    recording: &mut dyn Recording,
+    out: &Path,
+    other_sound: bool,
+) -> Result<Replayed, ReplayError> {
     let opening = &list.opening;
     let about = &opening.about;
     let (format, input) = (recording.format().clone(), &about.input);
@@ -64,14 +74,18 @@ pub fn replay(list: &InputList, recording: &mut dyn Recording, out: &Path) -> Re
     let mut again = Again::new(opening, delivery, list);
     let digest = again.run(recording, &mut desk)?;
     let closing = again.call.close(&mut desk);
-    let picture = desk.sketch.map(|sketch| picture::draw(&about.call, &closing, &sketch));
-    let build = |outputs| Manifest::new(about.clone(), &closing, outputs);
-    let stored = desk.recorder.finish(&closing, picture.as_deref(), build)?;
     let told = list.lines.iter().rev().find_map(|line| match line {
         Entry::Digest(digest) => Some(&digest.blake3),
         _ => None,
     });
-    Ok(Replayed { manifest: stored.manifest, same_sound: told.map(|told| *told == digest) })
+    let same_sound = told.map(|told| *told == digest);
+    if same_sound != Some(true) && !other_sound {
+        return Err(ReplayError::OtherSound); // dropped, the recorder leaves nothing behind
+    }
+    let picture = desk.sketch.map(|sketch| picture::draw(&about.call, &closing, &sketch));
+    let build = |outputs| Manifest::new(about.clone(), &closing, outputs);
+    let stored = desk.recorder.finish(&closing, picture.as_deref(), build)?;
+    Ok(Replayed { manifest: stored.manifest, same_sound })
 }
 
 /// Reads a list of inputs.

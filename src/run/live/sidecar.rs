@@ -22,6 +22,7 @@ use super::meter::Origin;
 use super::start::{LiveOrders, NewCall, Sound, StartError, start};
 use super::worker::TICK;
 use crate::audio::align::{Aligned, Aligner, Cadence, Whose};
+use crate::audio::level::{self, ACTIVE};
 use crate::ring::{Inlet, Piece, Why, ring};
 use crate::source::capture::{Capture, Condition};
 use crate::split::{AgentChannel, ChannelMap, Delivery, MapError};
@@ -30,6 +31,8 @@ use crate::split::{AgentChannel, ChannelMap, Delivery, MapError};
 const READ: usize = 4_096;
 /// What the worker's tick and ours may add to the way of a sample, ms.
 const TICKS_MS: u64 = 60;
+/// How long a customer's voice may linger in the agent's microphone, ms: the guard's own reach is shorter.
+const BLEED_MS: u64 = 500;
 /// Longest wait for the pump to open a call.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
@@ -95,6 +98,8 @@ impl Drop for Sidecar {
 }
 
 struct Current {
+    /// It began as a private call.
+    private: bool,
     origin: Arc<Origin>,
     /// Frames that were handed on.
     given: u64,
@@ -116,6 +121,13 @@ struct Pump {
     auto: Option<Auto>,
     /// The agent's last seconds, for calls that begin by what is heard.
     before: VecDeque<i16>,
+    /// Samples since the customer's line last had sound: nothing of the agent's is kept before that is a while ago, for
+    /// without the other side the guard could not tell the customer's voice in it (ONE-04).
+    customer_quiet: u64,
+    /// A call was excluded, or was private: what goes on is not begun by sound before both sides were silent (SEL-06).
+    barred: bool,
+    /// Why the last call was not begun.
+    refused: Option<String>,
     read: Zeroizing<Vec<i16>>,
     sides: [Zeroizing<Vec<i16>>; 2],
     both: Zeroizing<Vec<i16>>,
@@ -151,6 +163,9 @@ impl Pump {
             current: None,
             auto,
             before: VecDeque::with_capacity(room + block),
+            customer_quiet: 0,
+            barred: false,
+            refused: None,
             read: Zeroizing::new(vec![0; 2 * READ]),
             sides: [plane(), plane()],
             both: Zeroizing::new(vec![0; 2 * block]),
@@ -229,7 +244,10 @@ impl Pump {
 
     fn hand_on(&mut self, aligned: Aligned) {
         let block = self.aligner.block();
-        if self.current.as_ref().is_some_and(|current| current.handle.end.load(Ordering::Acquire)) {
+        if let Some(current) = &self.current
+            && current.handle.end.load(Ordering::Acquire)
+        {
+            self.barred |= current.private;
             self.current = None; // its worker drains what it has, and closes
         }
         let wish = match &mut self.auto {
@@ -237,8 +255,10 @@ impl Pump {
             None => Wish::Nothing,
         };
         match wish {
-            Wish::Begin => drop(self.open(OpenCall::default(), true)), // a refusal stands in the trouble
+            Wish::Begin if !self.barred => drop(self.open(OpenCall::default(), true)), // a refusal is told as trouble
+            Wish::Begin => {}
             Wish::End => self.end(),
+            Wish::Silence => (self.barred, self.refused) = (false, None),
             Wish::Nothing => {}
         }
         self.tell_origin();
@@ -260,7 +280,19 @@ impl Pump {
     /// Keeps the agent's last seconds.
     fn remember(&mut self, block: usize) {
         let Some(auto) = &self.auto else { return };
-        self.before.extend(&self.sides[0][..block]);
+        // Recording windows are looked at when a call begins; what lies before that is nobody's to keep.
+        if self.barred || self.orders.live.settings.live.staff.windows.is_some() {
+            self.before.iter_mut().for_each(Zeroize::zeroize);
+            return self.before.clear();
+        }
+        let sounds =
+            level::measure(&self.sides[0][..block], &self.sides[1][..block]).customer.iter().any(|l| *l > ACTIVE);
+        self.customer_quiet = if sounds { 0 } else { self.customer_quiet + block as u64 };
+        let alone = self.customer_quiet * 1_000 > BLEED_MS * u64::from(self.orders.rate_hz);
+        match alone {
+            true => self.before.extend(&self.sides[0][..block]),
+            false => self.before.extend(std::iter::repeat_n(0, block)),
+        }
         let surplus = self.before.len().saturating_sub(auto.before());
         self.before.iter_mut().take(surplus).for_each(Zeroize::zeroize);
         self.before.drain(..surplus);
@@ -291,12 +323,21 @@ impl Pump {
             origin: Some(Arc::clone(&origin)),
             ..NewCall::new(name, sound)
         };
-        let (handle, thread) = start(&self.orders.live, &self.desk, new).map_err(refusal)?;
+        let private = new.private;
+        let (handle, thread) = match start(&self.orders.live, &self.desk, new).map_err(refusal) {
+            Ok(started) => started,
+            Err(error) => {
+                self.barred |= matches!(error, DeskError::Refused { .. });
+                self.refused = Some(format!("the call was not begun: {error}"));
+                return Err(error);
+            }
+        };
+        self.refused = None;
         // What the agent said before: the customer's side of it is silence.
         let mut both = Zeroizing::new(Vec::with_capacity(2 * before));
         self.before.drain(..).take(before).for_each(|sample| both.extend([sample, 0]));
         inlet.push(&both);
-        self.current = Some(Current { origin, given: before as u64, handle: handle.clone(), inlet, thread });
+        self.current = Some(Current { private, origin, given: before as u64, handle: handle.clone(), inlet, thread });
         Ok(handle)
     }
 
@@ -330,6 +371,7 @@ impl Pump {
                 let side = if self.capture.lines.len() == 1 { "the device" } else { side };
                 Some(format!("{side} {what}{why}"))
             });
+        self.desk.set_trouble(wrong.clone().or_else(|| self.refused.clone()));
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = wrong;
     }
 

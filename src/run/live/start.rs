@@ -12,7 +12,7 @@ use crossbeam_channel::bounded;
 use jiff::{Timestamp, Zoned};
 use thiserror::Error;
 
-use super::ask::State;
+use super::ask::{Recording, State};
 use super::desk::{Desk, Ended, Handle, WAITING_MAX};
 use super::intake::Intake;
 use super::meter::{Delays, Meter, Origin};
@@ -113,7 +113,7 @@ pub enum StartError {
 pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result<(Handle, JoinHandle<()>), StartError> {
     let settings = &orders.settings;
     settings.live.staff.admit(new.agent.as_deref(), new.number.as_deref())?;
-    live::require_free(&orders.out, settings.live.free_min_mib.value * MIB)?;
+    let free = live::require_free(&orders.out, settings.live.free_min_mib.value * MIB)?;
     let opened = Timestamp::now();
     let wanted = orders.namer.as_ref().map_or_else(|| new.name.clone(), |namer| namer.name(&new.name));
     let place = live::claim(&orders.out, &wanted)?;
@@ -126,6 +126,8 @@ pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result
         stored_as: about.call.clone(),
         opened: opened.to_string(),
         rate_hz: new.sound.rate_hz,
+        recording: if new.private { Recording::Private } else { Recording::Recording },
+        free_bytes: Some(free),
         mask_reach_s: settings.live.reach_s.value,
         agent_dbfs: -96.0,
         customer_dbfs: -96.0,
@@ -137,6 +139,7 @@ pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result
         asks: asks_in,
         position: new.sound.intake.position(),
         state: Arc::clone(&state),
+        entered: Arc::default(),
         end: Arc::clone(&end),
     };
     let Sound { source_hz, rate_hz, delivery, .. } = new.sound;
@@ -169,27 +172,31 @@ pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result
     let stored_as = about.call;
     desk.enter(handle.clone());
     let drive = move || desk_of_it.leave(drive(worker, &desk_of_it, &orders_of_it, &stored_as, name));
-    let thread = std::thread::Builder::new().name("call".into()).spawn(drive).map_err(StartError::Thread)?;
+    let thread = std::thread::Builder::new().name("call".into()).spawn(drive);
+    let thread = thread.map_err(|error| {
+        desk.strike_out(&handle);
+        StartError::Thread(error)
+    })?;
     Ok((handle, thread))
 }
 
 /// What the clock and the call's beginning bring: a private call, the agent's windows.
 fn alarms(windows: Option<&Windows>, new: &NewCall) -> Vec<Alarm> {
-    let now = Instant::now();
+    let (now, wall) = (Instant::now(), Timestamp::now());
     let mut alarms = Vec::new();
     if new.private {
-        alarms.push(Alarm { at: now, event: Event::Private });
+        alarms.push(Alarm { at: now, wall, event: Event::Private });
     }
     let (Some(windows), Some(agent)) = (windows, &new.agent) else { return alarms };
     let here = Zoned::now();
     if !windows.is_open(agent, here.datetime()) {
-        alarms.push(Alarm { at: now, event: Event::WindowClosed });
+        alarms.push(Alarm { at: now, wall, event: Event::WindowClosed });
     }
     for (at, open) in windows.boundaries(agent, here.datetime()) {
-        let ahead = at.to_zoned(here.time_zone().clone()).ok().map(|at| here.duration_until(&at));
-        let ahead = ahead.and_then(|ahead| Duration::try_from(ahead).ok());
+        let Ok(there) = at.to_zoned(here.time_zone().clone()).map(|at| at.timestamp()) else { continue };
+        let ahead = Some(here.timestamp().duration_until(there)).and_then(|ahead| Duration::try_from(ahead).ok());
         let event = if open { Event::WindowOpened } else { Event::WindowClosed };
-        alarms.extend(ahead.and_then(|ahead| now.checked_add(ahead)).map(|at| Alarm { at, event }));
+        alarms.extend(ahead.and_then(|ahead| now.checked_add(ahead)).map(|at| Alarm { at, wall: there, event }));
     }
     alarms
 }

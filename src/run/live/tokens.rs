@@ -32,7 +32,7 @@ impl Tokens {
         };
         let left = left.flatten().filter(|_| *state == TokenState::Valid)?;
         let at = Instant::now().checked_add(left)?;
-        Some(Alarm { at, event: Event::Expired { party: party.clone(), token: token.clone() } })
+        Some(Alarm { at, wall: expires?, event: Event::Expired { party: party.clone(), token: token.clone() } })
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use jiff::Timestamp;
 
 use super::ask::{Answer, Arrived, Asked, Recording, State};
 use super::intake::{Came, Intake};
@@ -75,8 +76,10 @@ pub struct Worker {
 /// Something that happens by the clock.
 #[derive(Clone, Debug)]
 pub struct Alarm {
-    /// When.
+    /// When, on a clock that nobody sets.
     pub at: Instant,
+    /// The same on the wall: a machine that slept counts only there. Whichever comes first.
+    pub wall: Timestamp,
     /// What.
     pub event: Event,
 }
@@ -101,6 +104,10 @@ impl Worker {
                 self.answer(asked);
             }
             self.ring_alarms();
+            let ending = self.end.load(Ordering::Acquire);
+            if ending {
+                self.intake.hurry();
+            }
             let came = self.take();
             let here = self.call.position();
             if checkpoint.elapsed() >= CHECKPOINT || here.0 - laid.0 >= CHECKPOINT_S * u64::from(self.rate_hz) {
@@ -113,7 +120,7 @@ impl Worker {
             }
             match came {
                 Came::Ended => break,
-                Came::Nothing if self.end.load(Ordering::Acquire) => break,
+                Came::Nothing if ending => break,
                 Came::Nothing => match self.asks.recv_timeout(TICK) {
                     Ok(asked) => self.answer(asked),
                     Err(RecvTimeoutError::Timeout) => {}
@@ -166,7 +173,7 @@ impl Worker {
     /// Applies what was asked between two frames, and says what it did.
     fn answer(&mut self, asked: Asked) {
         let Asked { mut event, expires, wall, arrived, reply } = asked;
-        self.alarms.extend(self.tokens.check(&mut event, expires, jiff::Timestamp::now()));
+        self.alarms.extend(self.tokens.check(&mut event, expires, Timestamp::now()));
         let took = self.apply(event, wall, arrived);
         let answer = self.answer_of(&took, arrived);
         self.publish();
@@ -192,11 +199,14 @@ impl Worker {
     }
 
     fn ring_alarms(&mut self) {
-        let now = Instant::now();
-        while let Some(index) = self.alarms.iter().position(|alarm| alarm.at <= now) {
+        if self.alarms.is_empty() {
+            return;
+        }
+        let (now, wall) = (Instant::now(), Timestamp::now());
+        while let Some(index) = self.alarms.iter().position(|alarm| alarm.at <= now || alarm.wall <= wall) {
             let alarm = self.alarms.remove(index);
             let arrived = Arrived { ring_end: self.intake.position().end(), at: now };
-            self.apply(alarm.event, Some(jiff::Timestamp::now().to_string()), arrived);
+            self.apply(alarm.event, Some(wall.to_string()), arrived);
         }
     }
 
@@ -247,6 +257,7 @@ impl Worker {
         let (recording, wrong) = (self.recording(&doors), self.wrong());
         let (position, tally) = (self.call.position(), self.call.tally());
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.turned = Some(Instant::now());
         state.sample = position.0;
         state.seconds = position.seconds(self.rate_hz);
         state.recording = recording;

@@ -9,6 +9,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::journal::JOURNAL;
+use super::seal::MANIFEST;
 use crate::store::StoreError;
 use crate::store::error::Naming;
 use crate::store::files::{self, LIVE_DIR};
@@ -147,9 +148,21 @@ pub(super) fn dirs(live: &Path) -> Result<Vec<PathBuf>, StoreError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         listing => listing.and_then(|entries| entries.collect::<io::Result<Vec<_>>>()).naming("list", live)?,
     };
-    let mut dirs: Vec<PathBuf> = listing.iter().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let mut dirs: Vec<PathBuf> = listing.iter().map(|entry| entry.path()).filter(|path| is_own_dir(path)).collect();
     dirs.sort();
     Ok(dirs)
+}
+
+/// Whether it is a directory, and no link to one: what lies behind a link is not ours.
+pub(super) fn is_own_dir(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|metadata| metadata.is_dir())
+}
+
+/// Whether a file in a call's directory is one that this program puts there.
+fn is_own_file(name: &str) -> bool {
+    [JOURNAL, RESERVE, MANIFEST].contains(&name)
+        || Kind::ALL.iter().any(|kind| kind.bare_name() == name)
+        || files::is_aside(name)
 }
 
 /// Takes the journal of a call that nobody has in hand; `None` if somebody has.
@@ -165,9 +178,13 @@ pub(super) fn take_over(own: &Path) -> Result<Option<File>, StoreError> {
 
 /// Removes the directory of a call in hand: first the journal, so that what is left of it is never taken for a call.
 pub(super) fn clear(own: &Path, journal: Option<File>) -> Result<(), StoreError> {
+    let entries = fs::read_dir(own).and_then(|entries| entries.collect::<io::Result<Vec<_>>>()).naming("list", own)?;
+    if let Some(foreign) = entries.iter().find(|entry| !is_own_file(&entry.file_name().to_string_lossy())) {
+        let why = "it is none of a call in hand, so nothing beside it was removed; take it away".into();
+        return Err(StoreError::Record { file: foreign.path(), why });
+    }
     files::remove(&own.join(JOURNAL))?;
     drop(journal);
-    let entries = fs::read_dir(own).and_then(|entries| entries.collect::<io::Result<Vec<_>>>()).naming("list", own)?;
     for entry in entries {
         files::remove(&entry.path())?;
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::journal::JOURNAL;
-use super::place::{clear, desk_lock, dir_of, dirs, take_over};
+use super::place::{clear, desk_lock, dir_of, dirs, is_own_dir, take_over};
 use super::replay::Replayed;
 use super::seal;
 use crate::store::commit::Stored;
@@ -42,7 +42,7 @@ pub enum Outcome {
 /// each call before it is worked on. One that fails does not stop the others.
 pub fn recover(dir: &Path, progress: &mut dyn FnMut(&str)) -> Result<Vec<Recovered>, StoreError> {
     let live = dir.join(LIVE_DIR);
-    if !live.is_dir() {
+    if !is_own_dir(&live) {
         return Ok(Vec::new());
     }
     let mut left = Vec::new();

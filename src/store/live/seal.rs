@@ -27,7 +27,7 @@ use crate::store::tracks::{Site, text_file};
 use crate::store::wav::Finished;
 
 /// The manifest, as long as the call is in hand.
-const MANIFEST: &str = "manifest.json";
+pub(super) const MANIFEST: &str = "manifest.json";
 
 /// The manifest of a live call.
 pub(super) fn manifest(opening: Opening, closing: &Closing, outputs: Vec<Output>, live: Live) -> Manifest {
