@@ -87,7 +87,8 @@ fn note_calls_in_hand(dir: &Path, findings: &mut Vec<Finding>) {
         match waiting {
             live::Waiting::InHand => notes.warning("in_hand", "a live call is being recorded; it was not looked at"),
             live::Waiting::ForRecovery => {
-                let what = "a live call was interrupted and waits; the next live start seals what stands of it";
+                let what =
+                    "a live call was interrupted and waits; the next live start, or an erase, seals what stands of it";
                 notes.warning("interrupted", what);
             }
         }

@@ -48,6 +48,22 @@ pub fn explain(settings: &Settings) -> String {
     line("ring_ms", &live.ring_ms.value, live.ring_ms.origin);
     line("free_min_mib", &live.free_min_mib.value, live.free_min_mib.origin);
     line("list", &live.list.value, live.list.origin);
+    if let Some(worst) = &live.worst_buffering_ms {
+        line("worst_buffering", &format!("{} ms", worst.value), worst.origin);
+    }
+    if live.pass_through_to_file {
+        line("[danger]", &"pass_through_to_file: both voices, without consent", Origin::File);
+    }
+    let staff = &live.staff;
+    if let Some(list) = &staff.acknowledged {
+        line("[staff] version", &format!("{}, acknowledged by {}", list.version, list.agents.len()), Origin::File);
+    }
+    if staff.windows.is_some() {
+        line("[staff] windows", &"in force", Origin::File);
+    }
+    if !staff.never_record.is_empty() {
+        line("[staff] never", &format!("{} number(s)", staff.never_record.len()), Origin::File);
+    }
     out.push('\n');
     out.push_str(&live_sentence(live));
     out.push('\n');

@@ -64,7 +64,7 @@
 //! for the detector and the guard, and the reach of masks. Together less than a second and the reach. A power cut also costs
 //! what the system had not written out.
 //!
-//! The next live start in the same directory brings every such call to a definite result (ROB-07): cut to its last
+//! The next live start in the same directory (or an `erase` there) brings every such call to a definite result (ROB-07): cut to its last
 //! checkpoint, its events played through a fresh gate, what may not be kept wiped, sealed as `interrupted`. Calls
 //! that another process has in hand are left alone. `oneside verify` warns of those that wait.
 //!

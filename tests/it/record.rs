@@ -199,6 +199,29 @@ fn the_customer_in_the_microphone_before_the_agent_speaks_is_not_kept_as_the_age
 }
 
 #[test]
+fn a_sound_system_that_dies_shows_and_does_not_hold_up_the_end() {
+    let test = "record::a_sound_system_that_dies_shows_and_does_not_hold_up_the_end";
+    if !inside(test) {
+        return;
+    }
+    let scratch = Scratch::new("record-dies");
+    let sidecar = Sidecar::begin(&scratch, &[]);
+    sidecar.ask("/v1/calls", json!({ "call": "dies" }));
+    sidecar.runs("dies");
+    let gone = Instant::now();
+    pactl(&["exit"]);
+    until("the state says so", || sidecar.get("/v1/calls/dies")["recording"] == "not_recording");
+    println!("not recording after {} ms", gone.elapsed().as_millis());
+    assert!(gone.elapsed() < Duration::from_secs(3), "{:?}", gone.elapsed());
+    let ran = sidecar.live;
+    ran.signal("TERM");
+    let ran = ran.ended();
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.err.contains("NOT RECORDING"), "{}", ran.err);
+    scratch.run(&["verify", "out"]).ends(0);
+}
+
+#[test]
 fn nothing_is_captured_before_the_agent_has_acknowledged() {
     let scratch = Scratch::new("record-ack");
     let devices = ["record", "--agent-device", "x", "--customer-device", "y", "--out", "out", "--agent", "a1"];

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::archive::{self, ArchiveError, Holds, Lock, Place, What, lock};
 use crate::control::exit::Exit;
+use crate::run::live::recover;
 
 /// Flags of `erase`.
 #[derive(Debug, clap::Args)]
@@ -32,6 +33,13 @@ pub struct Args {
 
 /// Runs the command.
 pub fn main(args: &Args) -> Exit {
+    // A call that was interrupted is sealed first: then it can be erased like any other.
+    if !args.dry_run {
+        match recover(&args.dir) {
+            Ok(recovered) => recovered.iter().for_each(|line| warn_line!("oneside: {line}")),
+            Err(error) => super::complain(&error),
+        }
+    }
     match erase_all(args) {
         Ok(exit) => exit,
         Err(error) => {

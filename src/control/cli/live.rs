@@ -266,6 +266,12 @@ pub fn tell_ended(ended: &Ended, json: bool) {
 /// Applies one line of events to a call and describes in one line what the writer did. A line that cannot be understood
 /// may have been meant to shut: nothing more of the customer is kept until `retrieved` says that it may be.
 pub fn describe(desk: &Desk, call: &str, line: &[u8]) -> String {
+    let about = serde_json::from_slice::<serde_json::Value>(line).ok();
+    let about = about.as_ref().and_then(|line| line.get("call")).and_then(serde_json::Value::as_str);
+    // A dialer may write one stream for all its calls.
+    if about.is_some_and(|about| about != call && Some(about) != call.rsplit('/').next()) {
+        return "about another call, and not applied".into();
+    }
     let asked = match parse_line_asked(line) {
         Ok(asked) => asked,
         Err(fault) if cannot_shut(line) => return format!("not understood, and not applied: {}", fault.what),

@@ -12,10 +12,13 @@ use super::live::{LiveFlags, Started, begin, describe, ended};
 use crate::archive::Place;
 use crate::config::{Alone, Names, Settings, Sided};
 use crate::control::exit::Exit;
+use crate::run::live::Recording;
 use crate::run::live::piping::Piping;
 use crate::run::live::start::NewCall;
 use crate::source::pipe::{PipeError, PipeInput, open_descriptor};
 
+/// Turns of 2 ms after which the state is looked at.
+const TURNS: u64 = 50;
 /// Longest line on a control descriptor, bytes.
 const LINE_BYTES_MAX: u64 = 64 * 1024;
 
@@ -147,7 +150,7 @@ fn run(args: &Args, ready: Ready) -> Exit {
         Ok(started) => started,
         Err((exit, message)) => {
             warn_line!("oneside: {message}");
-            if exit == Exit::Usage {
+            if exit == Exit::Usage && args.pass_through.is_none() {
                 return exit;
             }
             warn_line!("oneside: NOT RECORDING; the call goes on");
@@ -168,7 +171,14 @@ fn run(args: &Args, ready: Ready) -> Exit {
 
 fn carry(reader: JoinHandle<Result<(), PipeError>>, stop: &AtomicBool, started: Started) -> Exit {
     let interrupted = super::live::stop_on_signal();
-    while !reader.is_finished() && !interrupted.load(Ordering::Relaxed) {
+    let mut told = None;
+    for turn in 0u64.. {
+        if reader.is_finished() || interrupted.load(Ordering::Relaxed) {
+            break;
+        }
+        if turn.is_multiple_of(TURNS) {
+            tell_trouble(&started, &mut told);
+        }
         std::thread::sleep(Duration::from_millis(2));
     }
     stop.store(true, Ordering::Relaxed);
@@ -178,6 +188,19 @@ fn carry(reader: JoinHandle<Result<(), PipeError>>, stop: &AtomicBool, started: 
     }
     let exit = ended(started, &interrupted);
     if read.is_err() && exit == Exit::Done { Exit::Partly } else { exit }
+}
+
+/// Says at once that nothing is recorded any more, and why.
+fn tell_trouble(started: &Started, told: &mut Option<String>) {
+    let state = started.desk.state(&started.call).ok();
+    let why = state.filter(|state| state.recording == Recording::NotRecording).and_then(|state| state.why);
+    if why != *told {
+        match &why {
+            Some(why) => warn_line!("oneside: NOT RECORDING; the call goes on: {why}"),
+            None => warn_line!("oneside: recording goes on"),
+        }
+        *told = why;
+    }
 }
 
 /// Applies the events that come on an inherited descriptor, and says on standard error what the writer did.

@@ -78,6 +78,9 @@ fn run(args: &Args) -> Result<Exit, (Exit, String)> {
     if !RATES_HZ.contains(&args.rate) {
         return Err(usage(format!("--rate {}: 8000, 16000 and 32000 Hz are recorded from devices", args.rate)));
     }
+    if args.call.is_none() && !args.auto && !args.live.is_steered() {
+        return Err(usage("no call could ever begin: give --call, --auto or --http".into()));
+    }
     let settings = settings(args).map_err(usage)?;
     // INF-04: before the first capture, not before the first call.
     let staff = &settings.live.staff;

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use zeroize::{Zeroize, Zeroizing};
@@ -33,6 +33,10 @@ const READ: usize = 4_096;
 const TICKS_MS: u64 = 60;
 /// How long a customer's voice may linger in the agent's microphone, ms: the guard's own reach is shorter.
 const BLEED_MS: u64 = 500;
+/// A device without a callback for so long stands still, whatever is said of it.
+const STILL: Duration = Duration::from_millis(800);
+/// How long the end of the capture is waited for: a sound system that died may hold it for ever.
+const END_WITHIN: Duration = Duration::from_secs(5);
 /// Longest wait for the pump to open a call.
 const OPEN_WITHIN: Duration = Duration::from_secs(5);
 
@@ -91,8 +95,12 @@ impl Sidecar {
 impl Drop for Sidecar {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Release);
+        let began = Instant::now();
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // what it had to say it has said
+            // The call is ended and sealed first; what may hang is the sound system's end.
+            while !thread.is_finished() && began.elapsed() < END_WITHIN {
+                std::thread::sleep(TICK);
+            }
         }
     }
 }
@@ -126,6 +134,9 @@ struct Pump {
     customer_quiet: u64,
     /// A call was excluded, or was private: what goes on is not begun by sound before both sides were silent (SEL-06).
     barred: bool,
+    /// Callbacks of each device so far, and when the last one was seen: whoever watches over them may be held up by the
+    /// same sound system.
+    seen: Vec<(u64, Instant)>,
     /// Why the last call was not begun.
     refused: Option<String>,
     read: Zeroizing<Vec<i16>>,
@@ -165,6 +176,7 @@ impl Pump {
             before: VecDeque::with_capacity(room + block),
             customer_quiet: 0,
             barred: false,
+            seen: Vec::new(),
             refused: None,
             read: Zeroizing::new(vec![0; 2 * READ]),
             sides: [plane(), plane()],
@@ -359,18 +371,26 @@ impl Pump {
 
     /// A device that is gone or stands still shows within a second (ROB-02).
     fn look_after_devices(&mut self) {
-        let wrong =
-            self.capture.lines.iter().zip(["the agent's device", "the customer's device"]).find_map(|(line, side)| {
-                let what = match line.heartbeat.condition() {
-                    Condition::Live | Condition::Opening => return None,
-                    Condition::Stalled => "delivers nothing",
-                    Condition::Lost => "is gone; it is waited for, and no other is used",
-                    Condition::Ended => "has ended",
-                };
-                let why = line.heartbeat.last_error().map(|why| format!(" ({why})")).unwrap_or_default();
-                let side = if self.capture.lines.len() == 1 { "the device" } else { side };
-                Some(format!("{side} {what}{why}"))
-            });
+        let now = Instant::now();
+        self.seen.resize(self.capture.lines.len(), (0, now));
+        let sides = ["the agent's device", "the customer's device"];
+        let one = self.capture.lines.len() == 1;
+        let wrong = self.capture.lines.iter().zip(&mut self.seen).zip(sides).find_map(|((line, seen), side)| {
+            let callbacks = line.heartbeat.callbacks();
+            if callbacks != seen.0 {
+                *seen = (callbacks, now);
+            }
+            let still = line.cadence == Cadence::Steady && seen.0 > 0 && now.duration_since(seen.1) > STILL;
+            let what = match line.heartbeat.condition() {
+                Condition::Live if still => "delivers nothing",
+                Condition::Live | Condition::Opening => return None,
+                Condition::Stalled => "delivers nothing",
+                Condition::Lost => "is gone; it is waited for, and no other is used",
+                Condition::Ended => "has ended",
+            };
+            let why = line.heartbeat.last_error().map(|why| format!(" ({why})")).unwrap_or_default();
+            Some(format!("{} {what}{why}", if one { "the device" } else { side }))
+        });
         self.desk.set_trouble(wrong.clone().or_else(|| self.refused.clone()));
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = wrong;
     }

@@ -160,6 +160,7 @@ pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result
         rate_hz,
         began,
         name: called,
+        stopped_until: None,
         opened: MediaTime::ZERO,
         alarms,
         trouble,

@@ -49,6 +49,8 @@ pub struct Worker {
     pub asks: Receiver<Asked>,
     /// Its name, as it was asked for.
     pub name: String,
+    /// A pause or the like that ends at a place ahead: nothing is recorded before it.
+    pub stopped_until: Option<(MediaTime, Dropped)>,
     /// Where something opens that was asked for last.
     pub opened: MediaTime,
     /// What everybody may see of it.
@@ -193,9 +195,12 @@ impl Worker {
             Rank::Informs | Rank::Shuts => here,
         };
         self.opened = self.opened.max(at);
+        let stopped = self.stopped();
         let stamped = Stamped::placed(at, wall, event, self.rate_hz);
         self.out.event(&self.call, &stamped);
-        self.call.take_now(stamped, &mut self.out)
+        let took = self.call.take_now(stamped, &mut self.out);
+        self.stopped_until = stopped.filter(|_| took.doors.stopped().is_none()).map(|reason| (self.opened, reason));
+        took
     }
 
     fn ring_alarms(&mut self) {
@@ -235,13 +240,23 @@ impl Worker {
         if self.wrong().is_some() {
             return Recording::NotRecording;
         }
-        match doors.stopped() {
+        match doors.stopped().or_else(|| self.ahead()) {
             None => Recording::Recording,
             Some(Dropped::Quarantined) => Recording::Quarantined,
             Some(Dropped::Private) => Recording::Private,
             Some(Dropped::OutsideWindow) => Recording::OutsideWindow,
             Some(_) => Recording::Paused,
         }
+    }
+
+    /// Why nothing of either side is stored at the frame to come.
+    fn stopped(&self) -> Option<Dropped> {
+        self.call.doors().stopped().or_else(|| self.ahead())
+    }
+
+    /// What ends at a place that is not reached yet.
+    fn ahead(&self) -> Option<Dropped> {
+        self.stopped_until.filter(|(until, _)| *until > self.call.position()).map(|(_, reason)| reason)
     }
 
     /// Why nothing is being recorded, although nobody asked for that: the store, or the source.

@@ -99,7 +99,8 @@ fn whole(value: &mut Value) {
 }
 
 /// Takes a line apart that names its own kind (`event`), as on a control descriptor. The line of an events file may be
-/// given as it is: what places it (`at`, `call`) is passed over, since what is asked of a live call happens now.
+/// given as it is: its `at` is passed over, since what is asked of a live call happens now, and whether its `call` is this
+/// one is the caller's to see.
 pub fn parse_line_asked(line: &[u8]) -> Result<AskedFor, Fault> {
     let mut fields = fields_of(line)?;
     let Some(kind) = fields.0.remove("event").and_then(|kind| kind.as_str().map(str::to_owned)) else {
