@@ -44,7 +44,7 @@ pub fn main(args: &Args) -> Exit {
             return Exit::Disk;
         }
     };
-    if report.calls + report.receipts == 0 && !args.dir.join("batch.json").exists() && report.findings.is_empty() {
+    if report.calls + report.receipts == 0 && !["batch.json", ".live"].iter().any(|ours| args.dir.join(ours).exists()) {
         warn_line!(
             "oneside: {}: nothing that batch wrote is here; name the directory that was its --out",
             args.dir.display()
