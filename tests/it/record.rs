@@ -224,7 +224,8 @@ fn a_sound_system_that_dies_shows_and_does_not_hold_up_the_end() {
 #[test]
 fn nothing_is_captured_before_the_agent_has_acknowledged() {
     let scratch = Scratch::new("record-ack");
-    let devices = ["record", "--agent-device", "x", "--customer-device", "y", "--out", "out", "--agent", "a1"];
+    let devices =
+        ["record", "--agent-device", "x", "--customer-device", "y", "--out", "out", "--agent", "a1", "--auto"];
     scratch.run(&devices).ends(4).complains(&["INF-04"]);
     let missing = [&devices[..], &["--acknowledged", "ack.jsonl", "--rules-version", "v1"]].concat();
     scratch.run(&missing).ends(4).complains(&["INF-04", "a1"]);

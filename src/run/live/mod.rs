@@ -21,6 +21,8 @@ pub mod replay;
 pub mod sidecar;
 pub mod start;
 pub mod tokens;
+#[cfg(feature = "capture")]
+pub mod watchman;
 pub mod worker;
 
 pub use ask::{Answer, Arrived, Asked, Lost, Recording, State};

@@ -20,11 +20,12 @@ use super::desk::{Desk, DeskError, Handle, OpenCall};
 use super::intake::OneRing;
 use super::meter::Origin;
 use super::start::{LiveOrders, NewCall, Sound, StartError, start};
+use super::watchman::Watchman;
 use super::worker::TICK;
 use crate::audio::align::{Aligned, Aligner, Cadence, Whose};
 use crate::audio::level::{self, ACTIVE};
 use crate::ring::{Inlet, Piece, Why, ring};
-use crate::source::capture::{Capture, Condition};
+use crate::source::capture::Capture;
 use crate::split::{AgentChannel, ChannelMap, Delivery, MapError};
 
 /// Frames read from a device's ring at a time.
@@ -33,8 +34,6 @@ const READ: usize = 4_096;
 const TICKS_MS: u64 = 60;
 /// How long a customer's voice may linger in the agent's microphone, ms: the guard's own reach is shorter.
 const BLEED_MS: u64 = 500;
-/// A device without a callback for so long stands still, whatever is said of it.
-const STILL: Duration = Duration::from_millis(800);
 /// How long the end of the capture is waited for: a sound system that died may hold it for ever.
 const END_WITHIN: Duration = Duration::from_secs(5);
 /// Longest wait for the pump to open a call.
@@ -134,9 +133,7 @@ struct Pump {
     customer_quiet: u64,
     /// A call was excluded, or was private: what goes on is not begun by sound before both sides were silent (SEL-06).
     barred: bool,
-    /// Callbacks of each device so far, and when the last one was seen: whoever watches over them may be held up by the
-    /// same sound system.
-    seen: Vec<(u64, Instant)>,
+    watchman: Watchman,
     /// Why the last call was not begun.
     refused: Option<String>,
     read: Zeroizing<Vec<i16>>,
@@ -176,7 +173,7 @@ impl Pump {
             before: VecDeque::with_capacity(room + block),
             customer_quiet: 0,
             barred: false,
-            seen: Vec::new(),
+            watchman: Watchman::default(),
             refused: None,
             read: Zeroizing::new(vec![0; 2 * READ]),
             sides: [plane(), plane()],
@@ -371,26 +368,7 @@ impl Pump {
 
     /// A device that is gone or stands still shows within a second (ROB-02).
     fn look_after_devices(&mut self) {
-        let now = Instant::now();
-        self.seen.resize(self.capture.lines.len(), (0, now));
-        let sides = ["the agent's device", "the customer's device"];
-        let one = self.capture.lines.len() == 1;
-        let wrong = self.capture.lines.iter().zip(&mut self.seen).zip(sides).find_map(|((line, seen), side)| {
-            let callbacks = line.heartbeat.callbacks();
-            if callbacks != seen.0 {
-                *seen = (callbacks, now);
-            }
-            let still = line.cadence == Cadence::Steady && seen.0 > 0 && now.duration_since(seen.1) > STILL;
-            let what = match line.heartbeat.condition() {
-                Condition::Live if still => "delivers nothing",
-                Condition::Live | Condition::Opening => return None,
-                Condition::Stalled => "delivers nothing",
-                Condition::Lost => "is gone; it is waited for, and no other is used",
-                Condition::Ended => "has ended",
-            };
-            let why = line.heartbeat.last_error().map(|why| format!(" ({why})")).unwrap_or_default();
-            Some(format!("{} {what}{why}", if one { "the device" } else { side }))
-        });
+        let wrong = self.watchman.look(&self.capture.lines);
         self.desk.set_trouble(wrong.clone().or_else(|| self.refused.clone()));
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = wrong;
     }
