@@ -14,7 +14,6 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::arrival::ArrivalClock;
-use super::ask::State;
 use super::auto::{Auto, Wish};
 use super::desk::{Desk, DeskError, Handle, OpenCall};
 use super::intake::OneRing;
@@ -394,9 +393,4 @@ fn refusal(error: StartError) -> DeskError {
         StartError::Excluded(excluded) => DeskError::Refused { code: excluded.code(), why: excluded.to_string() },
         other => DeskError::Failed(other.to_string()),
     }
-}
-
-/// The state that is shown while no call is in hand.
-pub fn idle(rate_hz: u32) -> State {
-    State { rate_hz, agent_dbfs: -96.0, customer_dbfs: -96.0, ..State::default() }
 }
