@@ -134,14 +134,7 @@ fn watch(args: &Args, sidecar: Sidecar, started: &super::live::Started) -> Exit 
     let mut told = None;
     let mut ended = 0;
     while !stop.load(Ordering::Relaxed) {
-        let trouble = sidecar.trouble();
-        if trouble != told {
-            match &trouble {
-                Some(trouble) => warn_line!("oneside: NOT RECORDING: {trouble}"),
-                None => warn_line!("oneside: the devices deliver again"),
-            }
-            told = trouble;
-        }
+        tell_trouble(&sidecar, &mut told);
         let over = started.desk.ended();
         for call in over.iter().take(over.len().saturating_sub(ended)).rev() {
             tell_ended(call, args.live.is_json());
@@ -152,6 +145,7 @@ fn watch(args: &Args, sidecar: Sidecar, started: &super::live::Started) -> Exit 
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+    tell_trouble(&sidecar, &mut told); // what came up in the last moment
     drop(sidecar);
     let over = started.desk.ended();
     for call in over.iter().take(over.len().saturating_sub(ended)).rev() {
@@ -160,5 +154,17 @@ fn watch(args: &Args, sidecar: Sidecar, started: &super::live::Started) -> Exit 
     match over.iter().any(|call| call.result == "failed" || call.result == "interrupted") {
         true => Exit::Disk,
         false => Exit::Done,
+    }
+}
+
+/// Says what is wrong with the devices when that changes.
+fn tell_trouble(sidecar: &Sidecar, told: &mut Option<String>) {
+    let trouble = sidecar.trouble();
+    if trouble != *told {
+        match &trouble {
+            Some(trouble) => warn_line!("oneside: NOT RECORDING: {trouble}"),
+            None => warn_line!("oneside: the devices deliver again"),
+        }
+        *told = trouble;
     }
 }
