@@ -75,6 +75,10 @@ pub enum Why {
     Overrun,
     /// The source lost it before it reached us (a lost packet, a device that stalled).
     Source,
+    /// The sender sent none: a hold, or a stream that has not begun.
+    Absent,
+    /// It came and was not decoded: nobody may hear it.
+    Undecoded,
 }
 
 /// A stretch of the time line that holds no sound.

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use crate::audio::{MediaTime, Span};
 use crate::consent::Dropped;
 
@@ -15,14 +17,40 @@ pub enum Missing {
     Lost,
     /// The sender sent nothing: a pause or a hold of its own. Intended.
     Absent,
+    /// It came and was not decoded, by policy. Intended.
+    Undecoded,
+}
+
+/// Of which side something is missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Of {
+    /// Of both.
+    #[default]
+    Both,
+    /// Of the agent's.
+    Agent,
+    /// Of the customer's.
+    Customer,
 }
 
 impl Missing {
+    /// The one that is counted under this reason's stable name.
+    pub fn of_reason(code: &str) -> Option<Missing> {
+        [Missing::Lost, Missing::Absent, Missing::Undecoded].into_iter().find(|why| why.reason().code() == code)
+    }
+
+    /// Whether it was meant to be.
+    pub fn is_intended(self) -> bool {
+        self != Missing::Lost
+    }
+
     /// The reason under which it is counted.
     pub fn reason(self) -> Dropped {
         match self {
             Missing::Lost => Dropped::Lost,
             Missing::Absent => Dropped::Absent,
+            Missing::Undecoded => Dropped::Undecoded,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::gaps::{Gaps, Missing};
+use super::gaps::{Gaps, Missing, Of};
 use super::holdback::Holdback;
 use super::runs::Runs;
 use super::{Closing, Opening, Outlet, Tally, Trace};
@@ -47,7 +47,8 @@ pub struct Call {
     now: MediaTime,
     /// First sample of the agent's that was not let go.
     released: MediaTime,
-    gaps: Gaps,
+    /// What is missing on the agent's side, and on the customer's.
+    gaps: [Gaps; 2],
     written: Runs,
     rejected: u64,
     beyond_end: u64,
@@ -97,7 +98,7 @@ impl Call {
             heard: None,
             now: MediaTime::ZERO,
             released: MediaTime::ZERO,
-            gaps: Gaps::default(),
+            gaps: Default::default(),
             written: Runs::default(),
             rejected: 0,
             beyond_end: 0,
@@ -117,7 +118,19 @@ impl Call {
     /// Announces that a stretch of what is to come is missing: its frames hold silence in its place, on both sides. It is
     /// counted to the sample, and nothing of it is written. Announced before its frames are listened to, in order.
     pub fn missing(&mut self, span: Span, why: Missing) {
-        self.gaps.announce(Span::new(span.from.max(self.now), span.until), why);
+        self.missing_of(Of::Both, span, why);
+    }
+
+    /// The same, of one side.
+    pub fn missing_of(&mut self, of: Of, span: Span, why: Missing) {
+        let span = Span::new(span.from.max(self.now), span.until);
+        let [agent, customer] = &mut self.gaps;
+        if of != Of::Customer {
+            agent.announce(span, why);
+        }
+        if of != Of::Agent {
+            customer.announce(span, why);
+        }
     }
 
     /// Hears the next frame of both sides and gives back what the speech detector is to hear. Frames follow each
@@ -141,6 +154,7 @@ impl Call {
         assert_eq!(heard.span, sound.span(), "the frame settled is the frame heard");
         self.settle_customer(sound.customer, heard.doubtful, out);
         self.now = heard.span.until;
+        self.gaps[1].forget(self.now);
         self.tally.agent.heard += heard.span.samples();
         self.holdback.push(sound.agent, heard.doubtful, heard.customer_active);
         self.speech.push_back(speech);
@@ -211,7 +225,7 @@ impl Call {
     fn settle_between(&mut self, sound: Frame<'_, Customer>, doubtful: bool, out: &mut impl Outlet) {
         let mut rest = sound.span();
         while !rest.is_empty() {
-            let (mut part, missing) = self.gaps.first_part(rest);
+            let (mut part, missing) = self.gaps[1].first_part(rest);
             part.until = self.gate.edge(part).filter(|_| missing.is_none()).unwrap_or(part.until);
             let refused = missing.map(Missing::reason).or(doubtful.then_some(Dropped::Doubt));
             self.settle_piece(sound.part(part), refused, out);
@@ -286,7 +300,7 @@ impl Call {
             let mut rest = unit;
             loop {
                 // A unit of which some is missing is decided in parts, each with its part of the proof.
-                let (span, missing) = self.gaps.first_part(rest);
+                let (span, missing) = self.gaps[0].first_part(rest);
                 let (first, others) = word.split_at(span.until);
                 word = others;
                 let cleared = match first {
@@ -308,7 +322,7 @@ impl Call {
                 }
             }
         }
-        self.gaps.forget(self.released);
+        self.gaps[0].forget(self.released);
         self.holdback.pop();
     }
 }

@@ -26,7 +26,7 @@ pub mod tally;
 mod machine;
 
 pub use closing::{CallResult, Closing};
-pub use gaps::Missing;
+pub use gaps::{Missing, Of};
 pub(crate) use machine::place_now;
 pub use machine::{Call, Doors, HOLDBACK_FRAMES, REACH_MS_MAX, Took};
 pub use opening::Opening;

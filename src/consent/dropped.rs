@@ -42,11 +42,13 @@ pub enum Dropped {
     Lost,
     /// Either: the sender sent nothing (a pause or a hold of its own). Intended.
     Absent,
+    /// Customer: it came and was not decoded, by policy (`drop-before-decode`). Intended.
+    Undecoded,
 }
 
 impl Dropped {
     /// All reasons, in the order of the tally.
-    pub const ALL: [Dropped; 18] = [
+    pub const ALL: [Dropped; 19] = [
         Dropped::NotSpeech,
         Dropped::Bleed,
         Dropped::Doubt,
@@ -65,6 +67,7 @@ impl Dropped {
         Dropped::Interrupted,
         Dropped::Lost,
         Dropped::Absent,
+        Dropped::Undecoded,
     ];
 
     /// The reason's stable name in manifests.
@@ -88,6 +91,7 @@ impl Dropped {
             Dropped::Interrupted => "interrupted",
             Dropped::Lost => "lost",
             Dropped::Absent => "absent",
+            Dropped::Undecoded => "undecoded",
         }
     }
 }

@@ -88,15 +88,15 @@ impl Drive<'_> {
                 break;
             }
             sides.take(&delivery, &block[..frames * self.map.channels()]);
-            line.settle_whole_frames(&mut call, &mut sides, out, &mut |_, _| ());
+            line.settle_whole_frames(&mut call, &mut sides, out);
             (self.advance)(frames as u64);
             if self.stop.load(Ordering::Relaxed) || !check(out) {
                 return Err(DriveError::Stopped);
             }
         }
         sides.finish();
-        line.settle_whole_frames(&mut call, &mut sides, out, &mut |_, _| ());
-        line.settle_rest(&mut call, &mut sides, out, &mut |_, _| ());
+        line.settle_whole_frames(&mut call, &mut sides, out);
+        line.settle_rest(&mut call, &mut sides, out);
         let mut closing = call.close(out);
         closing.findings.extend(recording.findings());
         Ok(closing)

@@ -15,81 +15,95 @@ pub const BLOCK: usize = 16_384;
 /// Taps of the rate conversion, at the lower rate.
 pub const TAPS: usize = 128;
 
-/// Cuts the sides into frames and settles them.
-pub struct Line {
-    bank: Bank,
+/// Cuts the sides into frames, one after the other: each is listened to, decided by whoever has the detectors, and
+/// settled.
+pub struct Cutter {
     rate_hz: u32,
     frame: u64,
     at: MediaTime,
+    /// Samples of the sides that were settled and still lie there.
+    from: usize,
+    /// The frame in hand, if one was listened to: its samples.
+    in_hand: Option<usize>,
+}
+
+impl Cutter {
+    /// Frames at `rate_hz`.
+    pub fn new(rate_hz: u32) -> Cutter {
+        Cutter { rate_hz, frame: 0, at: MediaTime::ZERO, from: 0, in_hand: None }
+    }
+
+    /// Listens to the next whole frame that begins before `until`, if it is there. `last`: what is left counts as whole.
+    pub fn listen(&mut self, until: MediaTime, last: bool, call: &mut Call, sides: &mut Sides) -> bool {
+        assert!(self.in_hand.is_none(), "the frame in hand is settled first");
+        let whole = (frame_end(self.frame, self.rate_hz).0 - self.at.0) as usize;
+        let there = sides.agent.len() - self.from;
+        let length = if last { whole.min(there) } else { whole };
+        if self.at >= until || there < length || length == 0 {
+            sides.drop_front(std::mem::take(&mut self.from));
+            return false;
+        }
+        self.in_hand = Some(length);
+        call.listen(&self.sound(sides));
+        true
+    }
+
+    /// What the detector is to hear of the frame in hand; nothing if there is none.
+    pub fn heard<'a>(&self, sides: &'a Sides) -> &'a [i16] {
+        &sides.agent[self.from..self.from + self.in_hand.unwrap_or(0)]
+    }
+
+    /// The frame in hand.
+    pub fn sound<'a>(&self, sides: &'a Sides) -> Stereo<'a> {
+        let place = self.from..self.from + self.in_hand.unwrap_or(0);
+        Stereo::new(self.at, &sides.agent[place.clone()], &sides.customer[place])
+    }
+
+    /// Settles the frame in hand.
+    pub fn settle(&mut self, speech: Speech, call: &mut Call, sides: &Sides, out: &mut impl Outlet) {
+        let sound = self.sound(sides);
+        call.settle(&sound, speech, out);
+        self.at = sound.span().until;
+        self.from += self.in_hand.take().unwrap_or(0);
+        self.frame += 1;
+    }
+}
+
+/// The frames of one call, decided by a bank of its own.
+pub struct Line {
+    bank: Bank,
+    cutter: Cutter,
 }
 
 impl Line {
     /// Frames at `rate_hz`, decided by `bank` (of one lane).
     pub fn new(rate_hz: u32, bank: Bank) -> Line {
-        Line { bank, rate_hz, frame: 0, at: MediaTime::ZERO }
+        Line { bank, cutter: Cutter::new(rate_hz) }
     }
 
     /// Settles every whole frame that is there.
-    pub fn settle_whole_frames(
-        &mut self,
-        call: &mut Call,
-        sides: &mut Sides,
-        out: &mut impl Outlet,
-        watch: &mut impl FnMut(&Stereo<'_>, Speech),
-    ) {
-        self.settle_until(MediaTime(u64::MAX), call, sides, out, watch);
+    pub fn settle_whole_frames(&mut self, call: &mut Call, sides: &mut Sides, out: &mut impl Outlet) {
+        self.settle_until(MediaTime(u64::MAX), call, sides, out);
     }
 
     /// Settles whole frames that begin before `until`.
-    pub fn settle_until(
-        &mut self,
-        until: MediaTime,
-        call: &mut Call,
-        sides: &mut Sides,
-        out: &mut impl Outlet,
-        watch: &mut impl FnMut(&Stereo<'_>, Speech),
-    ) {
-        let mut from = 0;
-        while self.at < until {
-            let length = (frame_end(self.frame, self.rate_hz).0 - self.at.0) as usize;
-            if sides.agent.len() - from < length {
-                break;
-            }
-            self.settle(call, &sides.agent[from..from + length], &sides.customer[from..from + length], out, watch);
-            from += length;
+    pub fn settle_until(&mut self, until: MediaTime, call: &mut Call, sides: &mut Sides, out: &mut impl Outlet) {
+        while self.cutter.listen(until, false, call, sides) {
+            self.settle(call, sides, out);
         }
-        sides.drop_front(from);
     }
 
     /// The last frame may be shorter.
-    pub fn settle_rest(
-        &mut self,
-        call: &mut Call,
-        sides: &mut Sides,
-        out: &mut impl Outlet,
-        watch: &mut impl FnMut(&Stereo<'_>, Speech),
-    ) {
-        if !sides.agent.is_empty() {
-            self.settle(call, &sides.agent, &sides.customer, out, watch);
+    pub fn settle_rest(&mut self, call: &mut Call, sides: &mut Sides, out: &mut impl Outlet) {
+        while self.cutter.listen(MediaTime(u64::MAX), true, call, sides) {
+            self.settle(call, sides, out);
         }
     }
 
-    fn settle(
-        &mut self,
-        call: &mut Call,
-        agent: &[i16],
-        customer: &[i16],
-        out: &mut impl Outlet,
-        watch: &mut impl FnMut(&Stereo<'_>, Speech),
-    ) {
-        let sound = Stereo::new(self.at, agent, customer);
-        let heard = call.listen(&sound);
+    fn settle(&mut self, call: &mut Call, sides: &Sides, out: &mut impl Outlet) {
         let mut speech = [Speech::default()];
-        self.bank.decide(&[heard.samples()], &mut speech);
-        watch(&sound, speech[0]);
-        call.settle(&sound, speech[0], out);
-        self.at = sound.span().until;
-        self.frame += 1;
+        self.bank.decide(&[self.cutter.heard(sides)], &mut speech);
+        self.cutter.settle(speech[0], call, sides, out);
     }
 }
 
@@ -101,9 +115,14 @@ pub struct Sides {
 }
 
 impl Sides {
-    /// Sides that come at `input_hz` and are wanted at `rate_hz`.
+    /// Sides that come at `input_hz` and are wanted at `rate_hz`, in blocks of at most [`BLOCK`].
     pub fn new(input_hz: u32, rate_hz: u32) -> Sides {
-        let room = room(input_hz, rate_hz);
+        Sides::in_blocks(BLOCK, input_hz, rate_hz)
+    }
+
+    /// The same in blocks of at most `block` sample frames.
+    pub fn in_blocks(block: usize, input_hz: u32, rate_hz: u32) -> Sides {
+        let room = room(block, input_hz, rate_hz);
         Sides {
             agent: Zeroizing::new(Vec::with_capacity(room)),
             customer: Zeroizing::new(Vec::with_capacity(room)),
@@ -145,9 +164,13 @@ impl Sides {
 
 /// Samples that may wait on a side: a block at the call's rate, what the converter lets go late, and a frame that is not
 /// whole. A plane that had to grow would leave a copy of the sound behind, and nobody would wipe it.
-fn room(input_hz: u32, rate_hz: u32) -> usize {
+fn room(block: usize, input_hz: u32, rate_hz: u32) -> usize {
+    let frame = (rate_hz / 50) as usize + 1;
+    if input_hz == rate_hz {
+        return block + frame;
+    }
     let ratio = rate_hz.div_ceil(input_hz.max(1)).max(1) as usize;
-    (BLOCK + 2 * FRAME_MAX + TAPS) * ratio + 2 * FRAME_MAX
+    (block + 2 * FRAME_MAX + TAPS) * ratio + 2 * frame
 }
 
 /// Both sides to another rate, aligned: the converter's delay is cut off in front, and the length is that of the input
@@ -235,7 +258,7 @@ mod tests {
                 sides.take(&map, &vec![1; 2 * BLOCK]);
                 assert_eq!(planes(&sides), before, "{input_hz} to {rate_hz} Hz");
                 // What is left is less than a frame.
-                let whole = sides.agent.len().saturating_sub(FRAME_MAX - 1);
+                let whole = sides.agent.len().saturating_sub(rate_hz as usize / 50);
                 sides.drop_front(whole);
             }
             sides.finish();

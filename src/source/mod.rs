@@ -8,6 +8,7 @@
 //! * [`events`]: what was said about a call's recording, by file.
 //! * `pipe`: standard input, a FIFO, an inherited descriptor.
 //! * `capture`: the sound devices of a workstation (feature `capture`).
+//! * `exchange`: what the sources of a media server ask of the calls.
 //! * [`identity`]: whether an input is still the one that was processed.
 //!
 //! Requirements: ING-01 … ING-08.
@@ -16,14 +17,20 @@
 pub mod capture;
 pub mod error;
 pub mod events;
+pub mod exchange;
 pub mod files;
 pub mod identity;
 pub mod inputs;
+#[cfg(feature = "serve")]
+pub mod listen;
 #[cfg(feature = "pipe")]
 pub mod pipe;
 pub mod presets;
 pub mod raw;
+pub mod rendezvous;
 pub mod table;
+#[cfg(feature = "http")]
+pub mod tls;
 pub mod wire;
 
 mod compressed;

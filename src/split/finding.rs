@@ -86,6 +86,21 @@ pub enum Finding {
         /// The same in seconds.
         seconds: f64,
     },
+    /// The source delivers more sound than time passes: it carries what it was not said to.
+    TooFast {
+        /// Its pace, thousandths of real time.
+        per_mille: u32,
+    },
+    /// What arrives is not laid out as it was said to be: more parties, another format, another length.
+    LayoutMismatch {
+        /// What was said, and what came.
+        what: String,
+    },
+    /// The signalling does not tell, or tells in two ways, which side is the agent's.
+    SideUnknown {
+        /// What was missing or contradicted.
+        what: String,
+    },
     /// The process died or the store failed in mid-call; what stood by then was sealed.
     Interrupted {
         /// The last sample that is accounted for, seconds of the call.
@@ -109,9 +124,12 @@ impl Finding {
     /// What it does. The only table of it.
     pub fn remedy(&self) -> Remedy {
         match self {
-            Finding::Twin { .. } | Finding::OppositePhase { .. } | Finding::MapContradicted { .. } => {
-                Remedy::BothWithheld
-            }
+            Finding::Twin { .. }
+            | Finding::OppositePhase { .. }
+            | Finding::MapContradicted { .. }
+            | Finding::TooFast { .. }
+            | Finding::LayoutMismatch { .. }
+            | Finding::SideUnknown { .. } => Remedy::BothWithheld,
             Finding::CustomerDead
             | Finding::AgentDead
             | Finding::AgentClipped { .. }
@@ -148,6 +166,9 @@ impl Finding {
             Finding::PairLengthsDiffer { .. } => "pair_lengths_differ",
             Finding::FramesLost { .. } => "frames_lost",
             Finding::SenderSilent { .. } => "sender_silent",
+            Finding::TooFast { .. } => "too_fast",
+            Finding::LayoutMismatch { .. } => "layout_mismatch",
+            Finding::SideUnknown { .. } => "side_unknown",
             Finding::Interrupted { .. } => "interrupted",
         }
     }
@@ -183,6 +204,11 @@ impl Finding {
             Finding::SenderSilent { frames, seconds } => {
                 format!("the sender sent nothing for {seconds:.3} s ({frames} sample frames); silence stands in its place")
             }
+            Finding::TooFast { per_mille } => {
+                format!("the source delivers {:.2} times real time: it carries more than was said; both sides are withheld", f64::from(*per_mille) / 1_000.0)
+            }
+            Finding::LayoutMismatch { what } => format!("{what}; both sides are withheld"),
+            Finding::SideUnknown { what } => format!("{what}, so the sides cannot be told apart; both are withheld"),
             Finding::Interrupted { seconds, why } => format!("the recording was interrupted at {seconds:.1} s ({why}); what stood was sealed"),
         }
     }

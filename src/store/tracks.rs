@@ -13,7 +13,7 @@ use super::files::{self, Aside};
 use super::manifest::{Manifest, Output};
 use super::name::{Kind, Place};
 use super::timeline::TimelineWriter;
-use super::wav::{Finished, WavWriter};
+use super::wav::{BUFFER_BYTES, Finished, LIVE_BUFFER_BYTES, WavWriter};
 use crate::call::{CallResult, Closing, MediaTime, Outlet, Span};
 use crate::consent::{Cleared, Track};
 
@@ -107,6 +107,11 @@ impl Site {
             Some(dir) => Aside::lasting(dir.join(kind.bare_name()), &target),
         }
     }
+
+    fn sound(&self, kind: Kind, plan: Plan) -> Result<WavWriter, StoreError> {
+        let room = if self.live.is_some() { LIVE_BUFFER_BYTES } else { BUFFER_BYTES };
+        WavWriter::begin_with(room, self.begin(kind)?, plan.rate_hz, plan.samples_max)
+    }
 }
 
 /// The files of a call that is being written: what every recorder is made of.
@@ -137,7 +142,7 @@ struct CustomerTrack {
 
 impl Tracks {
     pub(super) fn create(site: Site, plan: Plan) -> Result<Tracks, StoreError> {
-        let agent = WavWriter::begin(site.begin(Kind::Agent)?, plan.rate_hz, plan.samples_max)?;
+        let agent = site.sound(Kind::Agent, plan)?;
         let speech = plan.speech.then(|| Speech::create(&site, &plan)).transpose()?;
         Ok(Tracks { site, plan, agent, speech, customer: None, error: None })
     }
@@ -232,8 +237,8 @@ impl Tracks {
     /// The customer's file is begun with the first sound that was cleared for it: no grant, no file (CON-01).
     fn write_customer(&mut self, sound: &Cleared<'_>) {
         if self.customer.is_none() && self.error.is_none() {
-            let begun = self.site.begin(Kind::Customer);
-            match begun.and_then(|aside| WavWriter::begin(aside, self.plan.rate_hz, self.plan.samples_max)) {
+            let begun = self.site.sound(Kind::Customer, self.plan);
+            match begun {
                 Ok(mut sound) => {
                     if self.site.live.is_some() {
                         sound.checkpoint(0); // it opens as it lies from its first moment on
@@ -267,7 +272,7 @@ impl Tracks {
 
 impl Speech {
     fn create(site: &Site, plan: &Plan) -> Result<Speech, StoreError> {
-        let sound = WavWriter::begin(site.begin(Kind::Speech)?, plan.rate_hz, plan.samples_max)?;
+        let sound = site.sound(Kind::Speech, *plan)?;
         let timeline = TimelineWriter::begin(site.begin(Kind::Timeline)?, plan.rate_hz);
         Ok(Speech { sound, timeline })
     }

@@ -2,7 +2,7 @@
 //!
 //! * The only thing that carries samples in is a [`Cleared`]; there is no other verb for them.
 //! * Gaps become zeros. Silent blocks are not written but left as holes, which read as zeros.
-//! * At most 64 KiB of cleared sound wait in memory, and they are wiped when the writer is dropped.
+//! * At most 64 KiB of cleared sound (16 KiB of a live call) wait in memory, and they are wiped when the writer is dropped.
 //! * RF64 with a `ds64` chunk where the sound could pass 4 GiB (ING-05; EBU Tech 3306), decided when the file is begun.
 //! * The outlet of a call cannot fail, so the first error is kept and comes back from [`WavWriter::finish`]; nothing
 //!   is written after it.
@@ -26,6 +26,8 @@ pub(crate) use header::{header, header_bytes, is_rf64};
 
 /// Cleared sound that waits in memory, at most, bytes. A whole number of digest blocks.
 pub const BUFFER_BYTES: usize = 16 * BLOCK_BYTES;
+/// The same of a live call, of which there may be thousands: a second at 8 kHz.
+pub const LIVE_BUFFER_BYTES: usize = 4 * BLOCK_BYTES;
 /// Bytes of a sample.
 pub const SAMPLE_BYTES: u64 = 2;
 
@@ -83,6 +85,11 @@ impl WavWriter {
 
     /// Begins a track in this empty file.
     pub fn begin(aside: Aside, rate_hz: u32, samples_max: u64) -> Result<WavWriter, StoreError> {
+        WavWriter::begin_with(BUFFER_BYTES, aside, rate_hz, samples_max)
+    }
+
+    /// The same with so many bytes of memory: whole digest blocks.
+    pub fn begin_with(room: usize, aside: Aside, rate_hz: u32, samples_max: u64) -> Result<WavWriter, StoreError> {
         if header(rate_hz, 0, false).is_none() {
             return Err(StoreError::Rate { file: aside.target().into(), rate_hz });
         }
@@ -91,7 +98,7 @@ impl WavWriter {
             rate_hz,
             samples_max,
             rf64: is_rf64(samples_max),
-            buffer: Zeroizing::new(vec![0; BUFFER_BYTES]),
+            buffer: Zeroizing::new(vec![0; room.next_multiple_of(BLOCK_BYTES)]),
             filled: 0,
             base: 0,
             digest: SoundDigest::default(),
@@ -133,14 +140,14 @@ impl WavWriter {
         let mut rest = sound.samples();
         self.check_room(rest.len() as u64);
         while self.error.is_none() && !rest.is_empty() {
-            let room = (BUFFER_BYTES - self.filled) / SAMPLE_BYTES as usize;
+            let room = (self.buffer.len() - self.filled) / SAMPLE_BYTES as usize;
             let (now, later) = rest.split_at(room.min(rest.len()));
             let end = self.filled + now.len() * SAMPLE_BYTES as usize;
             let (places, _) = self.buffer[self.filled..end].as_chunks_mut::<2>();
             places.iter_mut().zip(now).for_each(|(place, sample)| *place = sample.to_le_bytes());
             self.filled = end;
             rest = later;
-            if self.filled == BUFFER_BYTES {
+            if self.filled == self.buffer.len() {
                 self.flush();
             }
         }
@@ -229,7 +236,7 @@ impl WavWriter {
             return;
         }
         let mut bytes = missing * SAMPLE_BYTES;
-        if self.filled as u64 + bytes >= BUFFER_BYTES as u64 {
+        if self.filled as u64 + bytes >= self.buffer.len() as u64 {
             let to_boundary = (self.filled.next_multiple_of(BLOCK_BYTES) - self.filled) as u64;
             self.push_zeros(to_boundary);
             self.flush();

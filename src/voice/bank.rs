@@ -82,6 +82,12 @@ impl Bank {
         self.lanes[lane] = Lane::new(self.rate_hz, self.mode);
     }
 
+    /// One lane more; its number.
+    pub fn grow(&mut self) -> usize {
+        self.lanes.push(Lane::new(self.rate_hz, self.mode));
+        self.lanes.len() - 1
+    }
+
     /// Decides one frame (20 ms, the last of a call may be shorter) of each lane. An empty frame leaves its lane as it
     /// is and is no speech. The slices are as long as the bank has lanes.
     pub fn decide(&mut self, frames: &[&[i16]], speech: &mut [Speech]) {

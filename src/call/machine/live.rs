@@ -6,7 +6,7 @@ use crate::bleed::Leak;
 use crate::call::Tally;
 use crate::consent::event::Rank;
 use crate::consent::{Dropped, Effect, Entry, Gate, Outcome, Refusal, Stamped, Stop};
-use crate::split::Finding;
+use crate::split::{Finding, Remedy};
 
 /// What an event did, as the writer knows it: what an answer is made of (INF-03, CON-10).
 #[derive(Clone, Debug)]
@@ -113,6 +113,17 @@ impl Call {
         let entry = self.ledger.entries().last().expect("it was just recorded");
         let (ledger, hash) = (entry.seq, entry.hash.clone());
         Took { at, writer: self.now, ledger, hash, effect, doors: self.doors() }
+    }
+
+    /// What arrives is not what was said of it: both sides are withheld from here on, and nothing of the call is kept.
+    pub fn contradict(&mut self, finding: Finding) {
+        assert!(self.heard.is_none(), "a contradiction is taken between two frames");
+        if finding.remedy() == Remedy::BothWithheld {
+            self.gate.quarantine();
+        }
+        if !self.findings.iter().any(|known| known.code() == finding.code()) {
+            self.findings.push(finding);
+        }
     }
 
     /// Samples settled so far: the place of the frame to come.

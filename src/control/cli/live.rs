@@ -158,7 +158,7 @@ pub fn begin(
         }
     };
     let desk = Arc::new(Desk::default());
-    let orders = Arc::new(LiveOrders { out: out.into(), settings, revoked, namer });
+    let orders = Arc::new(LiveOrders { out: out.into(), settings, revoked, namer, by_date: false });
     let mut started = Started {
         desk: Arc::clone(&desk),
         orders: Arc::clone(&orders),

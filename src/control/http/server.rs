@@ -11,8 +11,6 @@ use axum_server::Handle;
 use axum_server::accept::DefaultAcceptor;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use hyper_util::rt::TokioTimer;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::bounds::{Bounded, HEAD_WITHIN};
 use super::guard::Guard;
@@ -21,6 +19,7 @@ use super::news::{News, look};
 use super::{HttpConfig, HttpError, Shared, router};
 use crate::config::{read_key, read_token};
 use crate::run::live::Desk;
+use crate::source::tls::{self, TlsError};
 
 /// Time that running answers get when the API ends.
 const END_WITHIN: Duration = Duration::from_millis(500);
@@ -120,19 +119,9 @@ async fn run(
 }
 
 fn tls(cert: &Path, key: &Path) -> Result<RustlsConfig, HttpError> {
-    let wrong = |path: &Path, what: String| HttpError::Tls { path: path.to_owned(), what };
-    let chain: Result<Vec<CertificateDer<'static>>, _> = CertificateDer::pem_slice_iter(&read_key(cert)?).collect();
-    let chain = chain.map_err(|error| wrong(cert, format!("no certificate in PEM: {error}")))?;
-    if chain.is_empty() {
-        return Err(wrong(cert, "there is no certificate in it (PEM, BEGIN CERTIFICATE)".into()));
-    }
-    let secret = PrivateKeyDer::from_pem_slice(&read_key(key)?)
-        .map_err(|error| wrong(key, format!("there is no private key in it (PEM, not encrypted): {error}")))?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, secret))
-        .map_err(|error| wrong(key, format!("it does not go with the certificate: {error}")))?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(RustlsConfig::from_config(Arc::new(config)))
+    let made = tls::server(&read_key(cert)?, &read_key(key)?, &["http/1.1"]);
+    made.map(RustlsConfig::from_config).map_err(|error| match error {
+        TlsError::Certificate(what) => HttpError::Tls { path: cert.to_owned(), what },
+        TlsError::Key(what) => HttpError::Tls { path: key.to_owned(), what },
+    })
 }

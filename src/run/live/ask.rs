@@ -7,13 +7,15 @@ use crossbeam_channel::Sender;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::call::Finding;
 use crate::consent::Event;
+use crate::source::exchange::Party;
 
 /// Something asked of a live call.
 #[derive(Debug)]
 pub struct Asked {
-    /// What happened.
-    pub event: Event,
+    /// What.
+    pub matter: Matter,
     /// When its token expires, if it says so.
     pub expires: Option<Timestamp>,
     /// Wall-clock time at which it was asked (RFC 3339).
@@ -31,6 +33,33 @@ pub struct Arrived {
     pub ring_end: u64,
     /// The moment.
     pub at: Instant,
+    /// Its exact place on the line, frames at the source's rate, where the wire told it.
+    pub place: Option<u64>,
+}
+
+/// What is asked or told.
+#[derive(Debug)]
+pub enum Matter {
+    /// Something happened.
+    Event(Event),
+    /// A key was pressed.
+    Digit {
+        /// By whom.
+        party: Party,
+        /// Which.
+        digit: char,
+    },
+    /// What arrives is not what was said of it.
+    Contradicted(Finding),
+}
+
+/// Where what is asked of a call goes: to the thread that has it, with the number by which that knows it.
+#[derive(Clone)]
+pub struct Asks {
+    /// To the thread.
+    pub to: Sender<(u64, Asked)>,
+    /// The call's number there.
+    pub key: u64,
 }
 
 /// What the writer did.

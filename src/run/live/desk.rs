@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, SendTimeoutError, Sender, bounded};
+use crossbeam_channel::{RecvTimeoutError, SendTimeoutError, bounded};
 use jiff::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::ask::{Answer, Arrived, Asked, Recording, State};
+use super::ask::{Answer, Arrived, Asked, Asks, Matter, Recording, State};
+use super::intake::RingEnds;
 use crate::consent::Event;
-use crate::ring::Position;
 
 /// Longest wait for a worker's answer.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -32,9 +32,9 @@ pub struct Handle {
     /// Its name.
     pub call: String,
     /// Where what is asked goes.
-    pub asks: Sender<Asked>,
-    /// The ring's end.
-    pub position: Position,
+    pub asks: Asks,
+    /// Where its rings end.
+    pub ends: RingEnds,
     /// What its worker last said of it.
     pub state: Arc<Mutex<State>>,
     /// It was entered on the desk.
@@ -231,10 +231,10 @@ impl Desk {
     pub fn ask(&self, call: &str, event: Event, expires: Option<Timestamp>) -> Result<Answer, DeskError> {
         let handle = held(&self.calls).get(call).cloned().ok_or_else(|| DeskError::NoSuchCall(call.into()))?;
         let (reply, answers) = bounded(1);
-        let arrived = Arrived { ring_end: handle.position.end(), at: Instant::now() };
+        let arrived = Arrived { ring_end: handle.ends.end(), at: Instant::now(), place: None };
         let wall = Some(Timestamp::now().to_string());
-        let asked = Asked { event, expires, wall, arrived, reply: Some(reply) };
-        handle.asks.send_timeout(asked, ANSWER_WITHIN).map_err(|error| match error {
+        let asked = Asked { matter: Matter::Event(event), expires, wall, arrived, reply: Some(reply) };
+        handle.asks.to.send_timeout((handle.asks.key, asked), ANSWER_WITHIN).map_err(|error| match error {
             SendTimeoutError::Timeout(_) => DeskError::NoAnswer,
             SendTimeoutError::Disconnected(_) => DeskError::Over(call.into()),
         })?;

@@ -1,11 +1,13 @@
 //! From the ring to the call's planes: what was delivered, taken apart and converted once, and where something is missing
 //! silence of the same length.
 
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
 use super::arrival::{Advice, ArrivalClock};
 use crate::audio::rate::converted_len;
-use crate::call::{MediaTime, Missing, Span};
+use crate::call::{MediaTime, Missing, Of, Span};
 use crate::ring::{Drain, Piece, Position, Why};
 use crate::run::line::{BLOCK, Sides, TAPS};
 use crate::split::Delivery;
@@ -32,6 +34,21 @@ pub enum Came {
     Ended,
 }
 
+/// Silence in place of what is missing on one side, while the other one goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OneSided {
+    /// Of which.
+    pub of: Of,
+    /// The stretch, at the call's rate.
+    pub span: Span,
+    /// The same in frames of the source.
+    pub frames: u64,
+    /// Where it begins, in frames of the source.
+    pub from: u64,
+    /// Why.
+    pub why: Missing,
+}
+
 /// Where a live call's sound comes from.
 pub trait Intake: Send {
     /// Takes in what comes next, at most [`BLOCK`] frames. `now`: nanoseconds on the worker's clock. `opens_ahead`: the
@@ -42,11 +59,19 @@ pub trait Intake: Send {
     /// `ring_end` (in frames of the source).
     fn opens_from(&self, now: u64, ring_end: u64) -> MediaTime;
 
-    /// The ring's end, for those who stamp events.
-    fn position(&self) -> Position;
+    /// The sample of the call at which frame `place` of the source's line lies, for what opens there.
+    fn place(&self, place: u64) -> MediaTime;
+
+    /// Where its rings end, for those who stamp events.
+    fn ends(&self) -> RingEnds;
 
     /// The call is about to end: what was delivered is taken, and nothing is waited for.
     fn hurry(&mut self) {}
+
+    /// What is missing of one side alone, of what was taken in last; asked for until there is no more.
+    fn one_sided(&mut self) -> Option<OneSided> {
+        None
+    }
 
     /// The bytes that were delivered so far as interleaved 16-bit samples, little-endian, and their BLAKE3 in hexadecimal.
     fn digest(&self) -> (u64, String);
@@ -58,6 +83,10 @@ pub struct OneRing {
     delivery: Delivery,
     clock: Option<ArrivalClock>,
     block: Zeroizing<Vec<i16>>,
+    block_frames: usize,
+    /// Nothing is taken before the pace of the source is known to be plausible.
+    vouched: Option<Vouch>,
+    hurried: bool,
     /// Silence that is still to be laid, frames of the source, and why.
     owed: Option<(u64, Missing)>,
     /// Frames of the source on the line so far.
@@ -71,12 +100,27 @@ impl OneRing {
     /// An intake of `drain` at `source_hz` for a call at `rate_hz`. With a clock the time line follows the arrivals;
     /// without one (a device counts its own frames) it follows what was delivered.
     pub fn new(drain: Drain, delivery: Delivery, source_hz: u32, rate_hz: u32, clock: Option<ArrivalClock>) -> OneRing {
-        let block = Zeroizing::new(vec![0; BLOCK * drain.channels()]);
+        OneRing::in_blocks(BLOCK, drain, delivery, source_hz, rate_hz, clock)
+    }
+
+    /// The same in blocks of at most `block_frames`.
+    pub fn in_blocks(
+        block_frames: usize,
+        drain: Drain,
+        delivery: Delivery,
+        source_hz: u32,
+        rate_hz: u32,
+        clock: Option<ArrivalClock>,
+    ) -> OneRing {
+        let block = Zeroizing::new(vec![0; block_frames * drain.channels()]);
         OneRing {
             drain,
             delivery,
             clock,
             block,
+            block_frames,
+            vouched: None,
+            hurried: false,
             owed: None,
             placed: 0,
             source_hz,
@@ -85,8 +129,14 @@ impl OneRing {
         }
     }
 
+    /// Nothing is taken before this says that the pace of the source is plausible, or the call ends.
+    pub fn once(mut self, vouched: Vouch) -> OneRing {
+        self.vouched = Some(vouched);
+        self
+    }
+
     fn lay_silence(&mut self, frames: u64, why: Missing, sides: &mut Sides) -> Came {
-        let now = frames.min(BLOCK as u64);
+        let now = frames.min(self.block_frames as u64);
         let channels = self.delivery.channels();
         self.block[..now as usize * channels].fill(0);
         sides.take(&self.delivery, &self.block[..now as usize * channels]);
@@ -110,6 +160,9 @@ impl OneRing {
 
 impl Intake for OneRing {
     fn take(&mut self, now: u64, opens_ahead: bool, sides: &mut Sides) -> Came {
+        if !self.hurried && self.vouched.as_ref().is_some_and(|vouched| !vouched()) {
+            return Came::Nothing;
+        }
         if let Some((frames, why)) = self.owed.take() {
             return self.lay_silence(frames, why, sides);
         }
@@ -125,25 +178,26 @@ impl Intake for OneRing {
         }
         match self.drain.read(&mut self.block) {
             Piece::Sound(frames) => self.take_sound(frames, sides),
-            Piece::Gap { frames, why: Why::Overrun | Why::Source } => self.lay_silence(frames, Missing::Lost, sides),
+            Piece::Gap { frames, why } => self.lay_silence(frames, missing(why), sides),
             Piece::Nothing => Came::Nothing,
             Piece::Ended => Came::Ended,
         }
     }
 
     fn opens_from(&self, now: u64, ring_end: u64) -> MediaTime {
-        let frames = self.clock.as_ref().map_or(ring_end, |clock| clock.opens_from(now, ring_end));
-        let place = (u128::from(frames) * u128::from(self.rate_hz)).div_ceil(u128::from(self.source_hz)) as u64;
-        // A converter spreads a sample over its taps: what was said just before would sound into what comes after.
-        let spread = if self.source_hz == self.rate_hz { 0 } else { TAPS as u64 };
-        MediaTime(place + spread)
+        self.place(self.clock.as_ref().map_or(ring_end, |clock| clock.opens_from(now, ring_end)))
     }
 
-    fn position(&self) -> Position {
-        self.drain.position()
+    fn place(&self, place: u64) -> MediaTime {
+        opening_place(place, self.source_hz, self.rate_hz)
+    }
+
+    fn ends(&self) -> RingEnds {
+        RingEnds(vec![self.drain.position()])
     }
 
     fn hurry(&mut self) {
+        self.hurried = true;
         if let Some(clock) = &mut self.clock {
             clock.hurry();
         }
@@ -151,6 +205,37 @@ impl Intake for OneRing {
 
     fn digest(&self) -> (u64, String) {
         (self.digest.count(), self.digest.finalize().to_hex().to_string())
+    }
+}
+
+/// Where something opens on the call's line that opens at frame `place` of the source's.
+pub(super) fn opening_place(place: u64, source_hz: u32, rate_hz: u32) -> MediaTime {
+    let at = (u128::from(place) * u128::from(rate_hz)).div_ceil(u128::from(source_hz)) as u64;
+    // A converter spreads a sample over its taps: what was said just before would sound into what comes after.
+    let spread = if source_hz == rate_hz { 0 } else { TAPS as u64 };
+    MediaTime(at + spread)
+}
+
+/// Why sound is missing, as the call counts it.
+pub(super) fn missing(why: Why) -> Missing {
+    match why {
+        Why::Overrun | Why::Source => Missing::Lost,
+        Why::Absent => Missing::Absent,
+        Why::Undecoded => Missing::Undecoded,
+    }
+}
+
+/// Says whether the pace of a source is plausible.
+pub type Vouch = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Where the rings of a call end.
+#[derive(Clone)]
+pub struct RingEnds(pub Vec<Position>);
+
+impl RingEnds {
+    /// Sample frames that its source has delivered: the furthest of its rings.
+    pub fn end(&self) -> u64 {
+        self.0.iter().map(Position::end).max().unwrap_or(0)
     }
 }
 

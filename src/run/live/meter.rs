@@ -95,7 +95,7 @@ impl Meter {
     /// So many frames of the source are missing.
     pub fn lost(&mut self, why: Missing, frames: u64) {
         match why {
-            Missing::Absent => self.absent += frames,
+            Missing::Absent | Missing::Undecoded => self.absent += frames,
             Missing::Lost => self.lost += frames,
         }
     }

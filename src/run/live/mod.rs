@@ -3,10 +3,12 @@
 //! * [`arrival`]: where on the time line belongs what arrives now.
 //! * [`ask`]: what is asked of a call, what its writer answers, its state.
 //! * [`desk`]: the calls in hand, by name; [`mod@start`]: how one begins; [`tokens`]: standing ones.
-//! * [`intake`]: from the ring to the planes; [`worker`]: the loop; [`outlet`], [`meter`]: where it goes, what is shown.
+//! * [`intake`], [`two_rings`]: from the rings to the planes; [`outlet`], [`meter`]: where it goes, what is shown.
+//! * [`worker`]: a call at work; [`alone`]: on a thread of its own; [`shard`]: many on one thread.
 //! * `piping`: a pipe as a call's source; `sidecar`, [`auto`]: the sound devices of a workstation.
 //! * [`replay`]: a call made again from its list of inputs.
 
+pub mod alone;
 pub mod arrival;
 pub mod ask;
 pub mod auto;
@@ -17,15 +19,17 @@ pub mod outlet;
 #[cfg(feature = "pipe")]
 pub mod piping;
 pub mod replay;
+pub mod shard;
 #[cfg(feature = "capture")]
 pub mod sidecar;
 pub mod start;
 pub mod tokens;
+pub mod two_rings;
 #[cfg(feature = "capture")]
 pub mod watchman;
 pub mod worker;
 
-pub use ask::{Answer, Arrived, Asked, Lost, Recording, State};
+pub use ask::{Answer, Arrived, Asked, Asks, Lost, Matter, Recording, State};
 pub use desk::{Desk, DeskError, Ended, Handle, OpenCall};
 pub use start::{LiveOrders, NewCall, Sound, start};
 

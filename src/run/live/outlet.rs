@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::intake::Came;
-use crate::call::{Call, Closing, Outlet, Span, Trace};
+use super::intake::{Came, OneSided};
+use crate::call::{Call, Closing, Of, Outlet, Span, Trace};
 use crate::consent::{Cleared, Dropped, Stamped};
 use crate::store::live::{Gap, LiveRecorder, Standing};
 use crate::store::picture::{self, Sketch};
@@ -52,9 +52,20 @@ impl LiveOutlet {
     pub fn missing(&mut self, came: &Came) {
         if let Came::Missing { frames, from, why, .. } = came {
             let reason = why.reason();
-            let intended = reason == Dropped::Absent;
-            self.recorder.gap(Gap { from: *from, frames: *frames, reason: reason.code().into(), intended });
+            let intended = why.is_intended();
+            let of = Of::Both;
+            self.recorder.gap(Gap { from: *from, frames: *frames, of, reason: reason.code().into(), intended });
         }
+    }
+
+    /// Takes note of what is missing of one side.
+    pub fn one_sided(&mut self, gap: &OneSided) {
+        if gap.span.is_empty() {
+            return;
+        }
+        let OneSided { of, frames, from, why, .. } = *gap;
+        let reason = why.reason().code().into();
+        self.recorder.gap(Gap { from, frames, of, reason, intended: why.is_intended() });
     }
 
     /// Lays down what was cleared so far, with the books.

@@ -10,6 +10,7 @@ use super::start::Sound;
 use crate::config::{AgentSide, Alone, Settings};
 use crate::relay::{PassThrough, Relay};
 use crate::ring::{Inlet, ring};
+use crate::run::line::BLOCK;
 use crate::source::RawFormat;
 use crate::source::pipe::{PipeError, PipeInput, PipeSource};
 use crate::split::{ChannelMap, Delivery};
@@ -46,7 +47,7 @@ impl Piping {
         let clock = ArrivalClock::new(source_hz, worst_ms);
         let intake = OneRing::new(drain, delivery, source_hz, rate_hz, Some(clock));
         let encoding = source.described().into();
-        let sound = Sound { delivery, source_hz, rate_hz, encoding, intake: Box::new(intake) };
+        let sound = Sound { delivery, source_hz, rate_hz, encoding, intake: Box::new(intake), block_frames: BLOCK };
         Ok((Piping { source, inlet, relay, delivery }, sound))
     }
 

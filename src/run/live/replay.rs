@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::intake::digest_into;
 use crate::audio::rate::converted_len;
 use crate::bleed::Reference;
-use crate::call::{Call, MediaTime, Missing, Opening, Outlet, Span};
+use crate::call::{Call, MediaTime, Missing, Of, Opening, Outlet, Span};
 use crate::consent::Terms;
 use crate::run::line::{BLOCK, Line, Sides};
 use crate::source::{Recording, SourceError};
@@ -185,6 +185,8 @@ impl<'a> Again<'a> {
                 _ => {}
             }
         }
+        // Each side is told of as it comes: in their order on the line, the first one last.
+        gaps.sort_by_key(|gap: &&Gap| std::cmp::Reverse(gap.from));
         Again {
             call,
             line: Line::new(rate_hz, Bank::new(1, rate_hz, mode)),
@@ -205,8 +207,12 @@ impl<'a> Again<'a> {
         let mut digest = blake3::Hasher::new();
         self.settle(out);
         loop {
-            if let Some(gap) = self.gaps.pop_if(|gap| gap.from == self.placed) {
-                self.lay(gap, &mut block, out);
+            if let Some(gap) = self.gaps.pop_if(|gap| gap.from <= self.placed) {
+                match gap.of {
+                    Of::Both => self.lay(gap, &mut block, out),
+                    // The other side is there: the silence of this one is in the sound.
+                    Of::Agent | Of::Customer => self.announce(gap),
+                }
                 continue;
             }
             let room =
@@ -227,7 +233,7 @@ impl<'a> Again<'a> {
         }
         self.sides.finish();
         self.settle(out);
-        self.line.settle_rest(&mut self.call, &mut self.sides, out, &mut |_, _| ());
+        self.line.settle_rest(&mut self.call, &mut self.sides, out);
         self.settle(out);
         match self.events.last() {
             Some(event) => Err(ReplayError::Unfit(format!(
@@ -240,9 +246,7 @@ impl<'a> Again<'a> {
     }
 
     fn lay(&mut self, gap: &Gap, block: &mut [i16], out: &mut impl Outlet) {
-        let why = if gap.intended { Missing::Absent } else { Missing::Lost };
-        let place = |frames| MediaTime(converted_len(frames, self.source_hz, self.rate_hz));
-        self.call.missing(Span::new(place(gap.from), place(gap.from + gap.frames)), why);
+        self.announce(gap);
         let mut left = gap.frames;
         while left > 0 {
             let now = left.min(BLOCK as u64) as usize;
@@ -255,11 +259,17 @@ impl<'a> Again<'a> {
         self.placed += gap.frames;
     }
 
+    fn announce(&mut self, gap: &Gap) {
+        let why = Missing::of_reason(&gap.reason).unwrap_or(Missing::Lost);
+        let place = |frames| MediaTime(converted_len(frames, self.source_hz, self.rate_hz));
+        self.call.missing_of(gap.of, Span::new(place(gap.from), place(gap.from + gap.frames)), why);
+    }
+
     /// Settles what is there, each event between the frames between which it was taken.
     fn settle(&mut self, out: &mut impl Outlet) {
         loop {
             let until = self.events.last().map_or(MediaTime(u64::MAX), |event| MediaTime(event.position));
-            self.line.settle_until(until, &mut self.call, &mut self.sides, out, &mut |_, _| ());
+            self.line.settle_until(until, &mut self.call, &mut self.sides, out);
             match self.events.pop_if(|event| event.position == self.call.position().0) {
                 Some(event) => drop(self.call.take_now(event.stamped(self.rate_hz), out)),
                 None => return,

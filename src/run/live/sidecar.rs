@@ -24,6 +24,7 @@ use super::worker::TICK;
 use crate::audio::align::{Aligned, Aligner, Cadence, Whose};
 use crate::audio::level::{self, ACTIVE};
 use crate::ring::{Inlet, Piece, Why, ring};
+use crate::run::line::BLOCK;
 use crate::source::capture::Capture;
 use crate::split::{AgentChannel, ChannelMap, Delivery, MapError};
 
@@ -318,8 +319,14 @@ impl Pump {
         let delivery = Delivery::Both(ChannelMap::new(AgentChannel(0), 2).expect("two channels have a map"));
         let clock = ArrivalClock::of_a_device(rate_hz, self.worst_ms());
         let intake = OneRing::new(drain, delivery, rate_hz, rate_hz, Some(clock));
-        let sound =
-            Sound { delivery, source_hz: rate_hz, rate_hz, encoding: self.described(), intake: Box::new(intake) };
+        let sound = Sound {
+            delivery,
+            source_hz: rate_hz,
+            rate_hz,
+            encoding: self.described(),
+            intake: Box::new(intake),
+            block_frames: BLOCK,
+        };
         let name = wanted.call.unwrap_or_else(|| format!("{}", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S")));
         let origin = Arc::new(Origin::default());
         let new = NewCall {

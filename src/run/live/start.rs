@@ -12,20 +12,22 @@ use crossbeam_channel::bounded;
 use jiff::{Timestamp, Zoned};
 use thiserror::Error;
 
-use super::ask::{Recording, State};
+use super::alone;
+use super::ask::{Asks, Recording, State};
 use super::desk::{Desk, Ended, Handle, WAITING_MAX};
 use super::intake::Intake;
-use super::meter::{Delays, Meter, Origin};
+use super::meter::{Meter, Origin};
 use super::outlet::LiveOutlet;
 use super::tokens::Tokens;
-use super::worker::{Alarm, Worked, Worker};
+use super::worker::{Alarm, Paces, Worked, Worker};
 use crate::bleed::Reference;
 use crate::call::{Call, CallResult, MediaTime, Opening};
 use crate::config::{AgentSide, Settings};
 use crate::consent::{Event, OnWithdrawal, Terms};
 use crate::policy::{Excluded, Windows};
-use crate::run::line::{Line, Sides};
+use crate::run::line::{Cutter, Sides};
 use crate::run::naming::Namer;
+use crate::source::exchange::Standing;
 use crate::split::Delivery;
 use crate::store::live::{self, Outcome, SAMPLES_MAX};
 use crate::store::{About, Manifest, Plan, StoreError, manifest};
@@ -43,6 +45,16 @@ pub struct LiveOrders {
     pub revoked: HashSet<String>,
     /// Makes names, where they are hashed.
     pub namer: Option<Namer>,
+    /// Calls are stored in a directory for each day (UTC).
+    pub by_date: bool,
+}
+
+impl LiveOrders {
+    /// The name under which a call is to stand.
+    fn stored_name(&self, call: &str) -> String {
+        let name = self.namer.as_ref().map_or_else(|| call.to_owned(), |namer| namer.name(call));
+        if self.by_date { format!("{}/{name}", Timestamp::now().strftime("%Y/%m/%d")) } else { name }
+    }
 }
 
 /// Where a call's sound comes from.
@@ -57,6 +69,8 @@ pub struct Sound {
     pub encoding: String,
     /// The worker's end of it.
     pub intake: Box<dyn Intake>,
+    /// Frames of the source that it hands over at a time, at most.
+    pub block_frames: usize,
 }
 
 /// A call to be begun.
@@ -77,6 +91,12 @@ pub struct NewCall {
     pub trouble: Option<Arc<Mutex<Option<String>>>>,
     /// When its sound was captured, where the source knows it.
     pub origin: Option<Arc<Origin>>,
+    /// The customer's payload is not decoded without a grant: the guard has nothing to compare with.
+    pub undecoded: bool,
+    /// What its source has to know of it.
+    pub standing: Option<Arc<Standing>>,
+    /// How often it is looked after.
+    pub paces: Paces,
 }
 
 impl NewCall {
@@ -91,6 +111,9 @@ impl NewCall {
             sensitive: false,
             trouble: None,
             origin: None,
+            undecoded: false,
+            standing: None,
+            paces: Paces::default(),
         }
     }
 }
@@ -109,19 +132,91 @@ pub enum StartError {
     Thread(std::io::Error),
 }
 
-/// Begins a call: its files are there, its worker runs, the desk knows it.
+/// Begins a call on a thread of its own: its files are there, its worker runs, the desk knows it.
 pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result<(Handle, JoinHandle<()>), StartError> {
+    let (to, asks) = bounded(WAITING_MAX);
+    let (rate_hz, mode) = (new.sound.rate_hz, orders.settings.vad_mode.value);
+    let Prepared { handle, worker, sealing } = prepare(orders, desk, new, Asks { to, key: 0 })?;
+    let drive = move || {
+        let bank = || Bank::new(1, rate_hz, mode); // made on the thread that uses it
+        let worked = catch_unwind(AssertUnwindSafe(|| alone::run(worker, bank(), &asks)));
+        sealing.seal(worked.map_err(|panic| panic_text(&*panic)));
+    };
+    let thread = std::thread::Builder::new().name("call".into()).spawn(drive);
+    let thread = thread.map_err(|error| {
+        desk.strike_out(&handle);
+        StartError::Thread(error)
+    })?;
+    Ok((handle, thread))
+}
+
+/// A call whose files are there and which the desk knows, for whoever drives it.
+pub struct Prepared {
+    /// The call, for those who steer.
+    pub handle: Handle,
+    /// The call at work.
+    pub worker: Worker,
+    /// How it is brought to its result.
+    pub sealing: Sealing,
+}
+
+/// Admits a call, claims its place in the store, and makes its worker. `asks`: where what is asked of it goes.
+pub fn prepare(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall, asks: Asks) -> Result<Prepared, StartError> {
     let settings = &orders.settings;
     settings.live.staff.admit(new.agent.as_deref(), new.number.as_deref())?;
     let free = live::require_free(&orders.out, settings.live.free_min_mib.value * MIB)?;
     let opened = Timestamp::now();
-    let wanted = orders.namer.as_ref().map_or_else(|| new.name.clone(), |namer| namer.name(&new.name));
-    let place = live::claim(&orders.out, &wanted)?;
+    let place = live::claim(&orders.out, &orders.stored_name(&new.name))?;
     let about = about(settings, place.name(), &new, opened);
     let recorder = live::LiveRecorder::create(place, journal_opening(settings, about.clone(), &new, opened))?;
-    let began = Instant::now();
-    let (asks_in, asks) = bounded(WAITING_MAX);
-    let state = Arc::new(Mutex::new(State {
+    let (began, state) = (Instant::now(), first_state(settings, &new, &about, opened, free));
+    let end = Arc::new(AtomicBool::new(false));
+    let handle = Handle {
+        call: new.name.clone(),
+        asks,
+        ends: new.sound.intake.ends(),
+        state: Arc::clone(&state),
+        entered: Arc::default(),
+        end: Arc::clone(&end),
+    };
+    let alarms = alarms(settings.live.staff.windows.as_ref(), &new);
+    let NewCall { name, sound, sensitive, undecoded, trouble, origin, standing, paces, .. } = new;
+    let Sound { source_hz, rate_hz, delivery, intake, block_frames, .. } = sound;
+    let mut opening = opening(settings, &about.call, sensitive, rate_hz, delivery);
+    if undecoded {
+        opening.reference = Reference::OneParty;
+    }
+    let worker = Worker {
+        call: Call::open(opening),
+        line: Cutter::new(rate_hz),
+        sides: Sides::in_blocks(block_frames, source_hz, rate_hz),
+        intake,
+        out: LiveOutlet::new(recorder, settings.report.value, rate_hz),
+        state,
+        end,
+        rate_hz,
+        began,
+        name: name.clone(),
+        stopped_until: None,
+        opened: MediaTime::ZERO,
+        alarms,
+        trouble,
+        origin,
+        delays: None,
+        tokens: Tokens::new(orders.revoked.clone()),
+        meter: Meter::default(),
+        standing,
+        laid: (began, MediaTime::ZERO),
+        published: began,
+        paces,
+    };
+    desk.enter(handle.clone());
+    let sealing = Sealing { desk: Arc::clone(desk), orders: Arc::clone(orders), stored_as: about.call, name };
+    Ok(Prepared { handle, worker, sealing })
+}
+
+fn first_state(settings: &Settings, new: &NewCall, about: &About, opened: Timestamp, free: u64) -> Arc<Mutex<State>> {
+    Arc::new(Mutex::new(State {
         call: new.name.clone(),
         stored_as: about.call.clone(),
         opened: opened.to_string(),
@@ -132,53 +227,7 @@ pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result
         agent_dbfs: -96.0,
         customer_dbfs: -96.0,
         ..State::default()
-    }));
-    let end = Arc::new(AtomicBool::new(false));
-    let handle = Handle {
-        call: new.name.clone(),
-        asks: asks_in,
-        position: new.sound.intake.position(),
-        state: Arc::clone(&state),
-        entered: Arc::default(),
-        end: Arc::clone(&end),
-    };
-    let Sound { source_hz, rate_hz, delivery, .. } = new.sound;
-    let call = Call::open(opening(settings, &about.call, new.sensitive, rate_hz, delivery));
-    let (mode, picture, revoked) = (settings.vad_mode.value, settings.report.value, orders.revoked.clone());
-    let alarms = alarms(settings.live.staff.windows.as_ref(), &new);
-    let (called, intake, trouble) = (new.name.clone(), new.sound.intake, new.trouble);
-    // The detector's state must be made on the thread that uses it.
-    let worker = move || Worker {
-        call,
-        line: Line::new(rate_hz, Bank::new(1, rate_hz, mode)),
-        sides: Sides::new(source_hz, rate_hz),
-        intake,
-        out: LiveOutlet::new(recorder, picture, rate_hz),
-        asks,
-        state,
-        end,
-        rate_hz,
-        began,
-        name: called,
-        stopped_until: None,
-        opened: MediaTime::ZERO,
-        alarms,
-        trouble,
-        origin: new.origin,
-        delays: Delays::default(),
-        tokens: Tokens::new(revoked),
-        meter: Meter::default(),
-    };
-    let (desk_of_it, orders_of_it, name) = (Arc::clone(desk), Arc::clone(orders), new.name.clone());
-    let stored_as = about.call;
-    desk.enter(handle.clone());
-    let drive = move || desk_of_it.leave(drive(worker, &desk_of_it, &orders_of_it, &stored_as, name));
-    let thread = std::thread::Builder::new().name("call".into()).spawn(drive);
-    let thread = thread.map_err(|error| {
-        desk.strike_out(&handle);
-        StartError::Thread(error)
-    })?;
-    Ok((handle, thread))
+    }))
 }
 
 /// What the clock and the call's beginning bring: a private call, the agent's windows.
@@ -297,25 +346,36 @@ fn about(settings: &Settings, stored_as: &str, new: &NewCall, opened: Timestamp)
     }
 }
 
-/// Drives a call on its thread to a definite result (ROB-07). What panics in here ends this call's recording alone.
-fn drive(worker: impl FnOnce() -> Worker, desk: &Desk, orders: &LiveOrders, stored_as: &str, name: String) -> Ended {
-    let worked = catch_unwind(AssertUnwindSafe(|| {
-        let worked = worker().run();
-        desk.figures.lost_frames.fetch_add(worked.missing.0, Ordering::Relaxed);
-        desk.figures.intended_frames.fetch_add(worked.missing.1, Ordering::Relaxed);
-        worked.commit()
-    }));
-    let committed = match worked {
-        Ok(committed) => committed,
-        Err(panic) => {
-            let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-            Err(format!("internal error: {}; please report it", text.unwrap_or("no message")))
-        }
-    };
-    match committed {
-        Ok(manifest) => ended(name, &manifest, None),
-        Err(why) => sealed_interrupted(orders, name, stored_as, why),
+/// Brings a call to a definite result (ROB-07).
+pub struct Sealing {
+    desk: Arc<Desk>,
+    orders: Arc<LiveOrders>,
+    stored_as: String,
+    name: String,
+}
+
+impl Sealing {
+    /// Commits what was written, or seals what was laid down before it broke; the desk is told the result.
+    pub fn seal(self, worked: Result<Worked, String>) {
+        let Sealing { desk, orders, stored_as, name } = self;
+        let committed = worked.map_err(|text| format!("internal error: {text}; please report it")).and_then(|worked| {
+            desk.figures.lost_frames.fetch_add(worked.missing.0, Ordering::Relaxed);
+            desk.figures.intended_frames.fetch_add(worked.missing.1, Ordering::Relaxed);
+            catch_unwind(AssertUnwindSafe(|| worked.commit()))
+                .unwrap_or_else(|panic| Err(format!("internal error: {}; please report it", panic_text(&*panic))))
+        });
+        let ended = match committed {
+            Ok(manifest) => ended(name, &manifest, None),
+            Err(why) => sealed_interrupted(&orders, name, &stored_as, why),
+        };
+        desk.leave(ended);
     }
+}
+
+/// What a panic said.
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("no message").to_owned()
 }
 
 impl Worked {

@@ -1,25 +1,24 @@
-//! The worker of one live call: drains the ring, drives the call, writes what was cleared, answers what is asked.
+//! A live call at work: drains the ring, drives the call, writes what was cleared, answers what is asked.
 //!
-//! One thread, and the last one before the disk: no queue stands behind the door. A panic in here ends the recording of
-//! this call alone; whoever hands the conversation on is another thread and never notices (ROB-06).
+//! It is driven by a thread that is the last one before the disk: no queue stands behind the door. That thread has one
+//! call (`alone`) or many (`shard`).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
 use jiff::Timestamp;
 
-use super::ask::{Answer, Arrived, Asked, Recording, State};
+use super::ask::{Answer, Arrived, Asked, Matter, Recording, State};
 use super::intake::{Came, Intake};
 use super::meter::{Delays, Meter, Origin};
 use super::outlet::LiveOutlet;
 use super::tokens::Tokens;
-use crate::audio::Stereo;
-use crate::call::{Call, Closing, Doors, MediaTime, Took};
+use crate::call::{Call, Closing, Doors, Finding, MediaTime, Took};
 use crate::consent::event::Rank;
 use crate::consent::{Dropped, Event, Outcome, Refusal, Stamped};
-use crate::run::line::{Line, Sides};
+use crate::run::line::{Cutter, Sides};
+use crate::source::exchange::{Party, Standing};
 use crate::voice::Speech;
 
 /// How long the worker sleeps when nothing is there.
@@ -30,23 +29,21 @@ pub const CHECKPOINT: Duration = Duration::from_millis(400);
 const CHECKPOINT_S: u64 = 5;
 /// A frame's first sample is that much older than its last.
 const FRAME_MS: u32 = 20;
-/// How often the state is published while nothing happens.
-const PUBLISH: Duration = Duration::from_millis(50);
+/// How often the state of a call that is alone is published while nothing happens.
+pub const PUBLISH: Duration = Duration::from_millis(50);
 
 /// Everything a worker needs.
 pub struct Worker {
     /// The call.
     pub call: Call,
     /// Its frames.
-    pub line: Line,
+    pub line: Cutter,
     /// Its sound, apart.
     pub sides: Sides,
     /// Where its sound comes from.
     pub intake: Box<dyn Intake>,
     /// Where it goes.
     pub out: LiveOutlet,
-    /// What is asked.
-    pub asks: Receiver<Asked>,
     /// Its name, as it was asked for.
     pub name: String,
     /// A pause or the like that ends at a place ahead: nothing is recorded before it.
@@ -68,11 +65,46 @@ pub struct Worker {
     /// When its sound was captured, where the source knows it; and how late decisions are made.
     pub origin: Option<Arc<Origin>>,
     /// How late.
-    pub delays: Delays,
+    pub delays: Option<Box<Delays>>,
     /// What is known about standing tokens.
     pub tokens: Tokens,
     /// The levels and the talk line.
     pub meter: Meter,
+    /// What its source has to know of it.
+    pub standing: Option<Arc<Standing>>,
+    /// When what was cleared was laid down last, and up to where.
+    pub laid: (Instant, MediaTime),
+    /// When the state was published last.
+    pub published: Instant,
+    /// How often that is done.
+    pub paces: Paces,
+}
+
+/// How often a call is looked after.
+#[derive(Clone, Copy, Debug)]
+pub struct Paces {
+    /// Laying down what was cleared.
+    pub checkpoint: Duration,
+    /// Publishing the state.
+    pub publish: Duration,
+}
+
+impl Default for Paces {
+    /// Those of a call that is alone.
+    fn default() -> Paces {
+        Paces { checkpoint: CHECKPOINT, publish: PUBLISH }
+    }
+}
+
+/// How it is with a call after a look at it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Something came: there may be more.
+    Came,
+    /// Nothing is there.
+    Idle,
+    /// It is at its end.
+    Over,
 }
 
 /// Something that happens by the clock.
@@ -97,45 +129,13 @@ pub struct Worked {
 }
 
 impl Worker {
-    /// Drives the call to its end.
-    pub fn run(mut self) -> Worked {
-        let mut checkpoint = Instant::now();
-        let (mut published, mut laid) = (Instant::now(), MediaTime::ZERO);
-        loop {
-            while let Ok(asked) = self.asks.try_recv() {
-                self.answer(asked);
-            }
-            self.ring_alarms();
-            let ending = self.end.load(Ordering::Acquire);
-            if ending {
-                self.intake.hurry();
-            }
-            let came = self.take();
-            let here = self.call.position();
-            if checkpoint.elapsed() >= CHECKPOINT || here.0 - laid.0 >= CHECKPOINT_S * u64::from(self.rate_hz) {
-                self.out.checkpoint(&self.call);
-                (checkpoint, laid) = (Instant::now(), here);
-            }
-            if published.elapsed() >= PUBLISH {
-                self.publish();
-                published = Instant::now();
-            }
-            match came {
-                Came::Ended => break,
-                Came::Nothing if ending => break,
-                Came::Nothing => match self.asks.recv_timeout(TICK) {
-                    Ok(asked) => self.answer(asked),
-                    Err(RecvTimeoutError::Timeout) => {}
-                    Err(RecvTimeoutError::Disconnected) => std::thread::sleep(TICK),
-                },
-                Came::Sound(_) | Came::Missing { .. } => {}
-            }
+    /// Takes in what is there, at most a block. Frames that are whole now wait in the line.
+    pub fn take_in(&mut self) -> Turn {
+        self.ring_alarms();
+        let ending = self.end.load(Ordering::Acquire);
+        if ending {
+            self.intake.hurry();
         }
-        self.finish()
-    }
-
-    /// Takes in what comes next, and settles the frames that it completes.
-    fn take(&mut self) -> Came {
         let opens_ahead = self.opened > self.call.position();
         let came = self.intake.take(self.now(), opens_ahead, &mut self.sides);
         if let Came::Missing { span, frames, why, .. } = came {
@@ -143,28 +143,61 @@ impl Worker {
             self.out.missing(&came);
             self.meter.lost(why, frames);
         }
-        let (call, line, meter) = (&mut self.call, &mut self.line, &mut self.meter);
-        line.settle_whole_frames(call, &mut self.sides, &mut self.out, &mut |sound: &Stereo<'_>, speech: Speech| {
-            meter.hear(sound, speech);
-        });
-        if let (Some(origin), Came::Sound(_)) = (&self.origin, came)
-            && let Some(ms) = origin.ago_ms(self.call.position().seconds(self.rate_hz))
-        {
-            self.delays.add(ms + f64::from(FRAME_MS));
+        while let Some(gap) = self.intake.one_sided() {
+            self.call.missing_of(gap.of, gap.span, gap.why);
+            self.out.one_sided(&gap);
+            self.meter.lost(gap.why, gap.frames);
         }
-        came
+        match came {
+            Came::Ended => Turn::Over,
+            Came::Nothing if ending => Turn::Over,
+            Came::Nothing => Turn::Idle,
+            Came::Sound(_) | Came::Missing { .. } => Turn::Came,
+        }
     }
 
-    fn finish(mut self) -> Worked {
-        self.sides.finish();
-        let (call, line, meter) = (&mut self.call, &mut self.line, &mut self.meter);
-        let mut watch = |sound: &Stereo<'_>, speech: Speech| meter.hear(sound, speech);
-        line.settle_whole_frames(call, &mut self.sides, &mut self.out, &mut watch);
-        line.settle_rest(call, &mut self.sides, &mut self.out, &mut watch);
-        // What was asked in the last moment is still put on the record.
-        while let Ok(asked) = self.asks.try_recv() {
-            self.answer(asked);
+    /// Listens to the next whole frame, if there is one. `last`: the call is at its end, and what is left counts as whole.
+    pub fn listen(&mut self, last: bool) -> bool {
+        self.line.listen(MediaTime(u64::MAX), last, &mut self.call, &mut self.sides)
+    }
+
+    /// What the detector is to hear of the frame in hand; nothing if there is none.
+    pub fn heard(&self) -> &[i16] {
+        self.line.heard(&self.sides)
+    }
+
+    /// Settles the frame in hand.
+    pub fn settle(&mut self, speech: Speech) {
+        self.meter.hear(&self.line.sound(&self.sides), speech);
+        self.line.settle(speech, &mut self.call, &self.sides, &mut self.out);
+        if let Some(origin) = &self.origin
+            && let Some(ms) = origin.ago_ms(self.call.position().seconds(self.rate_hz))
+        {
+            self.delays.get_or_insert_default().add(ms + f64::from(FRAME_MS));
         }
+    }
+
+    /// What is due: laying down what was cleared, publishing the state.
+    pub fn look_after(&mut self) {
+        let here = self.call.position();
+        let (when, laid) = self.laid;
+        if when.elapsed() >= self.paces.checkpoint || here.0 - laid.0 >= CHECKPOINT_S * u64::from(self.rate_hz) {
+            self.out.checkpoint(&self.call);
+            self.laid = (Instant::now(), here);
+        }
+        if self.published.elapsed() >= self.paces.publish {
+            self.publish();
+        }
+    }
+
+    /// Nothing will come any more: the last frames come out of the converters. What is left is settled by
+    /// [`Worker::listen`] and [`Worker::settle`].
+    pub fn drain(&mut self) {
+        self.sides.finish();
+    }
+
+    /// Closes the call.
+    pub fn finish(mut self) -> Worked {
         self.publish();
         let (bytes, digest) = self.intake.digest();
         self.out.digest(bytes, &digest);
@@ -173,8 +206,13 @@ impl Worker {
     }
 
     /// Applies what was asked between two frames, and says what it did.
-    fn answer(&mut self, asked: Asked) {
-        let Asked { mut event, expires, wall, arrived, reply } = asked;
+    pub fn answer(&mut self, asked: Asked) {
+        let Asked { matter, expires, wall, arrived, reply } = asked;
+        let mut event = match matter {
+            Matter::Event(event) => event,
+            Matter::Contradicted(finding) => return self.contradict(finding),
+            Matter::Digit { party, digit } => key(party, digit),
+        };
         self.alarms.extend(self.tokens.check(&mut event, expires, Timestamp::now()));
         let took = self.apply(event, wall, arrived);
         let answer = self.answer_of(&took, arrived);
@@ -184,13 +222,26 @@ impl Worker {
         }
     }
 
+    /// What arrives is not what was said of it: nothing of the call is kept (ONE-06).
+    fn contradict(&mut self, finding: Finding) {
+        if !self.call.doors().quarantined {
+            self.call.contradict(finding);
+            self.out.checkpoint(&self.call);
+            self.publish();
+        }
+    }
+
     /// Consent is not backdated, refusal is not delayed (CON-06, CON-10).
     fn apply(&mut self, event: Event, wall: Option<String>, arrived: Arrived) -> Took {
         let here = self.call.position();
         let at = match event.rank() {
             Rank::Opens => {
                 let nanos = u64::try_from(arrived.at.saturating_duration_since(self.began).as_nanos());
-                here.max(self.intake.opens_from(nanos.unwrap_or(u64::MAX), arrived.ring_end))
+                let nanos = nanos.unwrap_or(u64::MAX);
+                here.max(match arrived.place {
+                    Some(place) => self.intake.place(place),
+                    None => self.intake.opens_from(nanos, arrived.ring_end),
+                })
             }
             Rank::Informs | Rank::Shuts => here,
         };
@@ -210,7 +261,7 @@ impl Worker {
         let (now, wall) = (Instant::now(), Timestamp::now());
         while let Some(index) = self.alarms.iter().position(|alarm| alarm.at <= now || alarm.wall <= wall) {
             let alarm = self.alarms.remove(index);
-            let arrived = Arrived { ring_end: self.intake.position().end(), at: now };
+            let arrived = Arrived { ring_end: self.intake.ends().end(), at: now, place: None };
             self.apply(alarm.event, Some(wall.to_string()), arrived);
         }
     }
@@ -269,6 +320,12 @@ impl Worker {
     /// Tells everybody who looks what the writer last did.
     fn publish(&mut self) {
         let doors = self.call.doors();
+        self.published = Instant::now();
+        if let Some(standing) = &self.standing {
+            standing.customer_wanted.store(doors.customer_open, Ordering::Release);
+            standing.stopped.store(doors.stopped().is_some(), Ordering::Release);
+            standing.over.store(self.end.load(Ordering::Acquire), Ordering::Release);
+        }
         let (recording, wrong) = (self.recording(&doors), self.wrong());
         let (position, tally) = (self.call.position(), self.call.tally());
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -281,7 +338,7 @@ impl Worker {
         state.customer_why = doors.customer_why.map(Dropped::code);
         state.customer_from = doors.customer_from.map(|at| at.0);
         state.told = doors.told;
-        state.decided_within_ms = self.delays.p99_ms();
+        state.decided_within_ms = self.delays.as_ref().and_then(|delays| delays.p99_ms());
         state.agent_written = tally.agent.written;
         state.customer_written = tally.customer.written;
         state.ledger = self.call.ledger().len() as u64;
@@ -291,6 +348,11 @@ impl Worker {
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
+}
+
+/// What a key means.
+fn key(party: Party, digit: char) -> Event {
+    Event::Unusable { said: format!("key {digit} of the {party:?}"), refusal: Refusal::UnknownAct }
 }
 
 /// The stable code of a refusal, as the ledger writes it.

@@ -5,6 +5,7 @@ pub mod chunk;
 pub mod clock;
 pub mod events;
 pub mod fmt;
+pub mod pace;
 pub mod sample;
 pub mod stream;
 pub mod wav;

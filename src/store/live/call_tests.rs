@@ -66,7 +66,13 @@ fn played(scratch: &Scratch, events: &[(u64, Event)], reach_ms: u32) -> Vec<Snap
         }
         if frame == 120 {
             call.missing(Span::new(at, MediaTime(at.0 + 500)), Missing::Lost);
-            recorder.gap(Gap { from: at.0, frames: 500, reason: "lost".into(), intended: false });
+            recorder.gap(Gap {
+                from: at.0,
+                frames: 500,
+                of: crate::call::Of::Both,
+                reason: "lost".into(),
+                intended: false,
+            });
         }
         let agent: Vec<i16> = (at.0..at.0 + FRAME).map(agent_at).collect();
         let customer: Vec<i16> = (at.0..at.0 + FRAME).map(customer_at).collect();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::place::RESERVE;
-use crate::call::MediaTime;
+use crate::call::{MediaTime, Of};
 use crate::consent::{Event, Stamped};
 use crate::store::error::{Naming, StoreError};
 use crate::store::files;
@@ -103,10 +103,17 @@ pub struct Gap {
     pub from: u64,
     /// How many sample frames, at the source's rate.
     pub frames: u64,
-    /// Why: `lost`, `absent`.
+    /// Of which side; of both if absent.
+    #[serde(default, skip_serializing_if = "is_of_both")]
+    pub of: Of,
+    /// Why: `lost`, `absent`, `undecoded`.
     pub reason: String,
     /// Whether it was meant to be.
     pub intended: bool,
+}
+
+fn is_of_both(of: &Of) -> bool {
+    *of == Of::Both
 }
 
 /// The digest of what a source delivered.

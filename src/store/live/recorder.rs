@@ -233,7 +233,7 @@ pub(super) struct Losses(Vec<Gap>);
 impl Losses {
     /// Adds a gap to those of its kind.
     pub(super) fn add(&mut self, gap: &Gap) {
-        match self.0.iter_mut().find(|sum| (&sum.reason, sum.intended) == (&gap.reason, gap.intended)) {
+        match self.0.iter_mut().find(|sum| (&sum.reason, sum.intended, sum.of) == (&gap.reason, gap.intended, gap.of)) {
             Some(sum) => sum.frames = sum.frames.saturating_add(gap.frames),
             None => self.0.push(gap.clone()),
         }
@@ -248,8 +248,12 @@ impl Losses {
     ) -> crate::store::manifest::Live {
         let (from, to) = (u128::from(opening.about.input.rate_hz.max(1)), u128::from(opening.plan.rate_hz));
         let samples = |frames: u64| ((u128::from(frames) * to + from / 2) / from) as u64;
-        let loss =
-            |gap: &Gap| Loss { reason: gap.reason.clone(), intended: gap.intended, samples: samples(gap.frames) };
+        let loss = |gap: &Gap| Loss {
+            of: gap.of,
+            reason: gap.reason.clone(),
+            intended: gap.intended,
+            samples: samples(gap.frames),
+        };
         crate::store::manifest::Live {
             source: opening.source.clone(),
             opened: opening.opened.clone(),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::parts::{Account, Leak, Policy, Tally};
-use crate::call;
+use crate::call::{self, Of};
 use crate::consent::{Dropped, Terms};
 
 /// How a live call came in.
@@ -26,12 +26,19 @@ pub struct Live {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Loss {
+    /// Of which side; of both if absent.
+    #[serde(default, skip_serializing_if = "is_of_both")]
+    pub of: Of,
     /// Why: `lost`, `absent`.
     pub reason: String,
     /// Whether it was meant to be.
     pub intended: bool,
     /// How much.
     pub samples: u64,
+}
+
+fn is_of_both(of: &Of) -> bool {
+    *of == Of::Both
 }
 
 impl Tally {

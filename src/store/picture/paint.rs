@@ -37,6 +37,7 @@ pub(super) fn fill(reason: Dropped) -> &'static str {
         Dropped::Interrupted => "url(#interrupted)",
         Dropped::Lost => "url(#lost)",
         Dropped::Absent => "url(#absent)",
+        Dropped::Undecoded => "url(#undecoded)",
     }
 }
 
@@ -61,6 +62,7 @@ pub(super) fn words(reason: Dropped) -> &'static str {
         Dropped::Interrupted => "interrupted",
         Dropped::Lost => "lost on its way",
         Dropped::Absent => "nothing was sent",
+        Dropped::Undecoded => "not decoded",
     }
 }
 
@@ -92,6 +94,7 @@ pub(super) fn patterns() -> String {
         tile("interrupted", 8, "#f3c9b5", "#9a3606", "M2 0v8M6 0v8"),
         tile("lost", 8, "#ffffff", "#c0480a", "M2 2L6 6M2 6L6 2"),
         tile("absent", 8, "#f4f5f6", "#9aa5b1", "M0 4h4"),
+        tile("undecoded", 8, "#eef1f4", "#7b8794", "M4 0v4"),
     ]
     .concat()
 }

@@ -1,0 +1,351 @@
+//! What the sources of a media server ask of the calls: to begin one, to lay its sound, to tell what was signalled.
+//!
+//! A source knows its protocol and nothing of stores, workers or doors. It is handed an [`Exchange`]; what it gets back
+//! are its ends of lock-free rings, one [`Leg`] a stream, and a [`CallLine`] for what the wire says about consent.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::wire::pace::{JUDGE_MS, Pace};
+use crate::consent::Event;
+use crate::ring::{Inlet, Position, Why};
+use crate::split::{ChannelMap, Finding};
+
+/// Begins calls. Implemented by `run/`.
+pub trait Exchange: Send + Sync {
+    /// Begins a call: its files are there and a worker has it when this returns. Waits for the disk, so asynchronous code
+    /// calls it where it may block.
+    fn begin(&self, arrival: Arrival) -> Result<Begun, Declined>;
+
+    /// A call of the switch came to nothing before it could begin: counted by reason, and told.
+    fn declined(&self, source: &'static str, reason: &'static str, call: Option<&str>);
+}
+
+/// A call that has come.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// Its name; no place for a telephone number.
+    pub call: String,
+    /// Which source it came by: a stable word for metrics.
+    pub source: &'static str,
+    /// What arrives, for the manifest.
+    pub encoding: String,
+    /// Samples per second of what the legs carry, decoded.
+    pub rate_hz: u32,
+    /// How its sound arrives.
+    pub sound: Arriving,
+    /// The longest that sound may have waited before it reaches us, ms (CON-06).
+    pub worst_ms: u32,
+    /// The customer's payload is not decoded unless a grant stands; otherwise the bleed guard hears it, in RAM.
+    pub drop_before_decode: bool,
+    /// Whose call it is: staff rules are looked up by it.
+    pub agent: Option<String>,
+    /// The customer's number: compared with the never-record list, never stored, never told.
+    pub number: Option<String>,
+    /// It begins as a private call (SEL-06).
+    pub private: bool,
+    /// Health and the like (CON-12).
+    pub sensitive: bool,
+}
+
+impl Arrival {
+    /// A call with nothing special about it.
+    pub fn new(call: String, source: &'static str, rate_hz: u32, sound: Arriving) -> Arrival {
+        Arrival {
+            call,
+            source,
+            encoding: source.into(),
+            rate_hz,
+            sound,
+            worst_ms: 0,
+            drop_before_decode: false,
+            agent: None,
+            number: None,
+            private: false,
+            sensitive: false,
+        }
+    }
+}
+
+/// How a call's sound arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arriving {
+    /// One stream with both parties on channels of their own.
+    Interleaved(ChannelMap, Placing),
+    /// A stream for each party.
+    Apart(Placing),
+    /// The agent alone.
+    AgentAlone(Placing),
+}
+
+impl Arriving {
+    /// By what its sound is placed.
+    pub fn placing(self) -> Placing {
+        match self {
+            Arriving::Interleaved(_, placing) | Arriving::Apart(placing) | Arriving::AgentAlone(placing) => placing,
+        }
+    }
+}
+
+/// By what sound is placed on the call's line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placing {
+    /// The source keeps the line: its legs advance together with the clock, and it tells what is missing.
+    Stamped,
+    /// By its arrival: the worker's arrival clock lays silence where the sender paused.
+    ByArrival {
+        /// The longest burst that is usual, ms.
+        burst_ms: u32,
+    },
+}
+
+/// A party of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Party {
+    /// The agent.
+    Agent,
+    /// The customer.
+    Customer,
+}
+
+impl Party {
+    /// The other one.
+    pub fn other(self) -> Party {
+        match self {
+            Party::Agent => Party::Customer,
+            Party::Customer => Party::Agent,
+        }
+    }
+}
+
+/// A call that has begun.
+pub struct Begun {
+    /// For what the wire says about it.
+    pub line: CallLine,
+    /// For its sound.
+    pub legs: Legs,
+}
+
+/// Our ends of a call's streams.
+pub enum Legs {
+    /// One stream with both parties.
+    Interleaved(Leg),
+    /// A stream for each.
+    Apart {
+        /// The agent's.
+        agent: Leg,
+        /// The customer's.
+        customer: Leg,
+    },
+    /// The agent's alone.
+    AgentAlone(Leg),
+}
+
+/// A call that is not recorded. The switch's own call goes on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{why}")]
+pub struct Declined {
+    /// The stable code: `limit`, `exists`, `excluded`, `unknown`, `disk`, `draining`, `rate` …
+    pub reason: &'static str,
+    /// A sentence.
+    pub why: String,
+}
+
+impl Declined {
+    /// For this reason.
+    pub fn new(reason: &'static str, why: impl Into<String>) -> Declined {
+        Declined { reason, why: why.into() }
+    }
+}
+
+/// Our end of one stream. Dropped: the stream has ended; when all of a call have, the call is closed and sealed.
+pub struct Leg {
+    inlet: Inlet,
+    laid: u64,
+    channels: usize,
+    pace: Pace,
+    began: Instant,
+    vouched: Arc<Vouched>,
+    line: CallLine,
+}
+
+/// Whether the pace of a stream has been watched for long enough: until then what came of it waits in its ring. One that
+/// is found out shuts the call before that.
+#[derive(Debug, Default)]
+pub struct Vouched(OnceLock<Instant>);
+
+impl Vouched {
+    /// It has, or nothing came yet.
+    pub fn is_plausible(&self) -> bool {
+        self.0.get().is_none_or(|began| began.elapsed() >= Duration::from_millis(JUDGE_MS))
+    }
+}
+
+impl Leg {
+    /// The end of a ring with `channels`, at a pace that is held against the clock.
+    pub fn new(inlet: Inlet, channels: usize, pace: Pace, line: CallLine) -> (Leg, Arc<Vouched>) {
+        let vouched = Arc::new(Vouched::default());
+        let leg = Leg { inlet, laid: 0, channels, pace, began: Instant::now(), vouched: Arc::clone(&vouched), line };
+        (leg, vouched)
+    }
+
+    /// Lays sound behind what is there, interleaved if the stream is. Never waits; what finds no room is counted as lost
+    /// and keeps its length.
+    pub fn sound(&mut self, samples: &[i16]) {
+        self.laid += (samples.len() / self.channels) as u64;
+        self.inlet.push(samples);
+    }
+
+    /// Lays so many frames of silence: they are missing.
+    pub fn missing(&mut self, frames: u64, why: Why) {
+        if frames > 0 {
+            self.laid += frames;
+            self.inlet.skip(frames, why);
+        }
+    }
+
+    /// Frames laid so far: the place of the next one.
+    pub fn end(&self) -> u64 {
+        self.laid
+    }
+
+    /// So many new frames arrived at `now`; told before they are laid. Held against the clock. A stream that is faster than it can be shuts the call.
+    pub fn pace(&mut self, frames: u64, now: Instant) {
+        let nanos = u64::try_from(now.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
+        self.vouched.0.get_or_init(|| now);
+        if let Err(too_fast) = self.pace.came(nanos, frames) {
+            self.line.contradict(Finding::TooFast { per_mille: too_fast.per_mille });
+        }
+    }
+
+    /// Sound that arrives now and belongs behind what is there.
+    pub fn heard(&mut self, samples: &[i16], now: Instant) {
+        self.pace((samples.len() / self.channels) as u64, now);
+        self.sound(samples);
+    }
+
+    /// A pause that we asked for begins or ends: what lies before it does not excuse what comes.
+    pub fn pause_known(&mut self, now: Instant) {
+        let nanos = u64::try_from(now.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
+        self.pace.forget(nanos);
+    }
+
+    /// Where its ring ends.
+    pub fn position(&self) -> Position {
+        self.inlet.position()
+    }
+}
+
+/// What the wire says about a call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Said {
+    /// Something was signalled.
+    Event {
+        /// What.
+        event: Event,
+        /// When its token expires, if it says so.
+        expires: Option<Timestamp>,
+        /// Its exact place on the line, frames at the source's rate, where the wire tells it.
+        place: Option<u64>,
+    },
+    /// A key was pressed.
+    Digit {
+        /// By whom.
+        party: Party,
+        /// Which: `0`-`9`, `*`, `#`, `A`-`D`.
+        digit: char,
+        /// Where it ended on the line, frames at the source's rate, where the wire tells it.
+        place: Option<u64>,
+    },
+    /// What arrives is not what was said: both sides are withheld.
+    Contradicted(Finding),
+}
+
+/// How a call stands, as its source has to know it.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// A grant stands, or stands ahead.
+    pub customer_wanted: AtomicBool,
+    /// Nothing of either side is wanted now.
+    pub stopped: AtomicBool,
+    /// The call was closed on our side.
+    pub over: AtomicBool,
+}
+
+/// Tells a call's worker what the wire says; never waits.
+pub type Tell = Box<dyn Fn(Said) + Send + Sync>;
+
+/// A call, as its source sees it.
+#[derive(Clone)]
+pub struct CallLine(Arc<Inner>);
+
+struct Inner {
+    call: String,
+    tell: Tell,
+    standing: Arc<Standing>,
+}
+
+impl CallLine {
+    /// The line of a call.
+    pub fn new(call: String, tell: Tell, standing: Arc<Standing>) -> CallLine {
+        CallLine(Arc::new(Inner { call, tell, standing }))
+    }
+
+    /// The call's name.
+    pub fn call(&self) -> &str {
+        &self.0.call
+    }
+
+    /// Something was signalled.
+    pub fn say(&self, event: Event) {
+        (self.0.tell)(Said::Event { event, expires: None, place: None });
+    }
+
+    /// Something was signalled, and its place on the line is known: frames at the source's rate.
+    pub fn say_at(&self, event: Event, place: u64) {
+        (self.0.tell)(Said::Event { event, expires: None, place: Some(place) });
+    }
+
+    /// A grant by a standing token (CON-16).
+    pub fn say_token(&self, event: Event, expires: Option<Timestamp>) {
+        (self.0.tell)(Said::Event { event, expires, place: None });
+    }
+
+    /// A key was pressed. `place`: where it ended on the line, if the wire tells it.
+    pub fn digit(&self, party: Party, digit: char, place: Option<u64>) {
+        (self.0.tell)(Said::Digit { party, digit, place });
+    }
+
+    /// What arrives is not what was said: both sides are withheld, and the result says so.
+    pub fn contradict(&self, finding: Finding) {
+        (self.0.tell)(Said::Contradicted(finding));
+    }
+
+    /// Whether a grant stands, or stands ahead.
+    pub fn customer_wanted(&self) -> bool {
+        self.0.standing.customer_wanted.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing of either side is wanted now: a pause, a private stretch, the end of a window.
+    pub fn stopped(&self) -> bool {
+        self.0.standing.stopped.load(Ordering::Acquire)
+    }
+
+    /// Whether the call was closed on our side: time to hang up.
+    pub fn is_over(&self) -> bool {
+        self.0.standing.over.load(Ordering::Acquire)
+    }
+}
+
+/// Calls that are announced before they come.
+pub trait Expecting: Send + Sync {
+    /// Expects a call, or begins it where the source goes to fetch it. The answer is told to who announced it: ports, for
+    /// instance.
+    fn expect(&self, wanted: serde_json::Map<String, serde_json::Value>) -> Result<serde_json::Value, Declined>;
+
+    /// Forgets one that has not come. Whether there was one.
+    fn forget(&self, call: &str) -> bool;
+}
