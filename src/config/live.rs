@@ -32,6 +32,8 @@ pub struct Live {
     pub pass_through_to_file: bool,
     /// Rules for staff.
     pub staff: Staff,
+    /// Calls are stored in a directory for each day (UTC).
+    pub by_date: bool,
 }
 
 impl Live {
@@ -64,7 +66,15 @@ impl Layers<'_> {
         }
         let staff = self.0.iter().find_map(|(_, raw)| raw.staff.clone());
         let danger = self.0.iter().find_map(|(_, raw)| raw.danger.clone()).unwrap_or_default();
+        #[cfg(feature = "serve")]
+        let by_date = match self.0.iter().find_map(|(_, raw)| raw.serve.as_ref()) {
+            Some(serve) => serve.by_date()?,
+            None => false,
+        };
+        #[cfg(not(feature = "serve"))]
+        let by_date = false;
         Ok(Live {
+            by_date,
             reach_s: self.at_most("reach_s", |raw| raw.reach_s, 0, REACH_MAX_S)?,
             ring_ms: ring,
             worst_buffering_ms: worst,

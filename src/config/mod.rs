@@ -9,6 +9,8 @@ pub mod live;
 pub mod raw;
 pub mod resolve;
 pub mod secrets;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod staff;
 
 pub use explain::{customer_sentence, explain};

@@ -61,6 +61,9 @@ pub struct Raw {
     pub list: Option<bool>,
     /// Rules for staff.
     pub staff: Option<RawStaff>,
+    /// A media server's calls.
+    #[cfg(feature = "serve")]
+    pub serve: Option<super::serve::RawServe>,
     /// What can hurt.
     pub danger: Option<RawDanger>,
 }
@@ -71,6 +74,8 @@ pub struct Raw {
 pub struct RawDanger {
     /// The call may be passed through into a regular file: both voices, without consent.
     pub pass_through_to_file: Option<bool>,
+    /// Listeners that other machines reach may go without TLS: voices cross the network in the clear.
+    pub plain_listeners: Option<bool>,
 }
 
 impl Raw {
@@ -113,6 +118,8 @@ impl Raw {
             free_min_mib: env.parsed("free_min_mib")?,
             list: env.parsed("list")?,
             staff: None,
+            #[cfg(feature = "serve")]
+            serve: None,
             danger: None,
         })
     }

@@ -130,6 +130,7 @@ pub struct Begun {
 }
 
 /// Our ends of a call's streams.
+#[allow(clippy::large_enum_variant, reason = "one a call, taken apart at once")]
 pub enum Legs {
     /// One stream with both parties.
     Interleaved(Leg),
@@ -273,6 +274,8 @@ pub struct Standing {
     pub stopped: AtomicBool,
     /// The call was closed on our side.
     pub over: AtomicBool,
+    /// Something was said that found no room: it may have been a no.
+    pub unheard: AtomicBool,
 }
 
 /// Tells a call's worker what the wire says; never waits.

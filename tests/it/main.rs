@@ -44,5 +44,9 @@ mod record;
 #[cfg(all(unix, feature = "pipe", feature = "http"))]
 mod replay;
 mod resume;
+#[cfg(all(unix, feature = "serve"))]
+mod serve;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_common;
 #[cfg(all(unix, feature = "http"))]
 mod switch;

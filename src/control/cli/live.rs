@@ -19,7 +19,7 @@ use crate::run::naming::Namer;
 use crate::source::wire::asked::parse_line_asked;
 
 /// Knobs of live calls.
-#[derive(Debug, Default, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Live calls")]
 pub struct LiveFlags {
     /// Seconds of the agent's that stay in memory, where a mask still reaches them; a kill loses a second more [default: 0]
@@ -46,6 +46,10 @@ pub struct LiveFlags {
     #[cfg(feature = "http")]
     #[command(flatten)]
     http: super::http_flags::HttpFlags,
+    /// How the API is served unless these flags say it.
+    #[cfg(feature = "http")]
+    #[arg(skip)]
+    pub http_else: Option<crate::control::http::HttpConfig>,
 }
 
 impl LiveFlags {
@@ -122,16 +126,9 @@ pub struct Started {
     http: Option<crate::control::http::Running>,
 }
 
-/// Finishes the books of calls that were interrupted, begins the call, and opens the desk.
-pub fn begin(
-    out: &Path,
-    settings: Settings,
-    flags: &LiveFlags,
-    call: Option<NewCall>,
-) -> Result<Started, (Exit, String)> {
+/// What the calls under these settings have in common; what the settings name is read.
+pub fn orders_of(out: &Path, settings: Settings) -> Result<LiveOrders, (Exit, String)> {
     let usage = |error: String| (Exit::Usage, error);
-    #[cfg(feature = "http")]
-    let http_config = flags.http.config(&settings).map_err(|error| usage(error.to_string()))?;
     let revoked = match &settings.revoked_tokens.value {
         Some(path) => read_token_list(path).map_err(|error| usage(error.to_string()))?,
         None => Default::default(),
@@ -143,6 +140,23 @@ pub fn begin(
             Some(Namer::new(&key).map_err(|error| usage(error.to_string()))?)
         }
     };
+    Ok(LiveOrders { out: out.into(), settings, revoked, namer })
+}
+
+/// Finishes the books of calls that were interrupted, begins the call, and opens the desk.
+pub fn begin(
+    out: &Path,
+    settings: Settings,
+    flags: &LiveFlags,
+    call: Option<NewCall>,
+) -> Result<Started, (Exit, String)> {
+    #[cfg(feature = "http")]
+    let http_config = flags
+        .http
+        .config(&settings)
+        .map_err(|error| (Exit::Usage, error.to_string()))?
+        .or_else(|| flags.http_else.clone());
+    let orders = orders_of(out, settings)?;
     if let Err(why) = keep_out_of_swap() {
         warn_line!("oneside: {why}");
     }
@@ -158,7 +172,7 @@ pub fn begin(
         }
     };
     let desk = Arc::new(Desk::default());
-    let orders = Arc::new(LiveOrders { out: out.into(), settings, revoked, namer, by_date: false });
+    let orders = Arc::new(orders);
     let mut started = Started {
         desk: Arc::clone(&desk),
         orders: Arc::clone(&orders),
@@ -175,7 +189,7 @@ pub fn begin(
             Ok(running) => started.http = Some(running),
             // Another call of this machine has the port. A call that is on its way is carried all the same (ROB-06).
             Err(error @ HttpError::Bind { .. }) if call.is_some() => warn_line!("oneside: NOT STEERED: {error}"),
-            Err(error) => return Err(usage(error.to_string())),
+            Err(error) => return Err((Exit::Usage, error.to_string())),
         }
     }
     if let Some(call) = call {

@@ -24,6 +24,8 @@ pub mod progress;
 #[cfg(feature = "capture")]
 pub mod record;
 pub mod replay;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod sweep;
 pub mod table;
 pub mod verify;
@@ -59,6 +61,9 @@ enum Command {
     /// The sidecar of a workstation: microphone and loopback, live.
     #[cfg(feature = "capture")]
     Record(Box<record::Args>),
+    /// The calls of media servers, live: AudioSocket, RTP and rtpengine, WebSocket, AudioHook, SIPREC.
+    #[cfg(feature = "serve")]
+    Serve(Box<serve::Args>),
     /// Make a live call again from its list of inputs, over sound that is supplied.
     Replay(replay::Args),
     /// Re-check what is stored against its manifests and ledgers.
@@ -96,6 +101,8 @@ pub fn main() -> Exit {
         Command::Pipe(args) => pipe::main(&args),
         #[cfg(feature = "capture")]
         Command::Record(args) => record::main(&args),
+        #[cfg(feature = "serve")]
+        Command::Serve(args) => serve::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Verify(args) => verify::main(&args),
         Command::Erase(args) => erase::main(&args),

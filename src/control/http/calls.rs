@@ -82,6 +82,24 @@ pub async fn ask(
     Ok(Json(answer))
 }
 
+/// Announces a call of a media server to its source; the answer is the source's own.
+pub async fn expect(State(shared): State<Arc<Shared>>, request: Request) -> Asked<Response> {
+    let wanted = object(&body(request).await?)?;
+    let desk = Arc::clone(&shared.desk);
+    let answer = tokio::task::spawn_blocking(move || desk.expect(wanted)).await;
+    match answer {
+        Ok(Ok(answer)) => Ok((StatusCode::CREATED, Json(answer)).into_response()),
+        Ok(Err(declined)) => Err(Problem::declined(declined)),
+        Err(_) => Err(Problem::bug()),
+    }
+}
+
+/// Forgets a call that was announced and has not come.
+pub async fn forget(State(shared): State<Arc<Shared>>, call: Call) -> Asked<StatusCode> {
+    let call = name(call)?;
+    if shared.desk.forget(&call) { Ok(StatusCode::NO_CONTENT) } else { Err(DeskError::NoSuchCall(call).into()) }
+}
+
 fn name(call: Call) -> Asked<String> {
     call.map(|Path(call)| call).map_err(|_| {
         let title = "the call's name in the path is no text (percent-encoded UTF-8)";
@@ -93,12 +111,7 @@ fn name(call: Call) -> Asked<String> {
 async fn waited<T: Send + 'static>(work: impl FnOnce() -> Result<T, DeskError> + Send + 'static) -> Asked<T> {
     match tokio::task::spawn_blocking(work).await {
         Ok(done) => done.map_err(Problem::from),
-        Err(_) => Err(Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "bug",
-            "a bug in this program; whether it took effect is unknown",
-            "look at the call's state, and report the bug",
-        )),
+        Err(_) => Err(Problem::bug()),
     }
 }
 

@@ -72,6 +72,7 @@ fn text(desk: &Desk, answers: &BTreeMap<u16, u64>) -> String {
     let mut out = Text(String::new());
     totals(&mut out, desk);
     in_hand(&mut out, &desk.states());
+    more(&mut out, desk);
     out.family("oneside_http_answers_total", "counter", "Answers of the HTTP API, by status code.");
     for (status, count) in answers {
         out.line("oneside_http_answers_total", &[("code", &status.to_string())], count);
@@ -94,6 +95,18 @@ fn totals(out: &mut Text, desk: &Desk) {
     out.family("oneside_lost_frames_total", "counter", "Sample frames that came to nothing, by whether it was meant.");
     out.line("oneside_lost_frames_total", &[("intended", "false")], read(&figures.lost_frames));
     out.line("oneside_lost_frames_total", &[("intended", "true")], read(&figures.intended_frames));
+}
+
+/// Figures of a media server: what its sources and its workers count.
+fn more(out: &mut Text, desk: &Desk) {
+    let mut family = "";
+    for figure in desk.more_figures() {
+        if figure.name != family {
+            out.family(figure.name, figure.kind, figure.help);
+            family = figure.name;
+        }
+        out.line(figure.name, &figure.labels, figure.value);
+    }
 }
 
 fn in_hand(out: &mut Text, states: &[CallState]) {

@@ -137,6 +137,8 @@ fn table() -> Routes {
         ("delete", "/v1/calls/{call}".into(), delete(calls::close)),
         ("post", "/v1/calls/{call}/close".into(), post(calls::close_by_post)),
         ("get", "/v1/ended".into(), get(calls::ended)),
+        ("post", "/v1/expected".into(), post(calls::expect)),
+        ("delete", "/v1/expected/{call}".into(), delete(calls::forget)),
         ("get", "/v1/events".into(), get(news::events)),
     ];
     for (kind, _) in ASKS {

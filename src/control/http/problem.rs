@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::run::live::{Answer, DeskError};
+use crate::source::exchange::Declined;
 
 /// Why a request came to nothing.
 #[derive(Debug, Serialize)]
@@ -46,6 +47,31 @@ impl Problem {
         let mut problem = Problem::new(StatusCode::CONFLICT, "rejected", title, remedy);
         problem.answer = Some(Box::new(answer));
         problem
+    }
+}
+
+impl Problem {
+    /// A bug of this program.
+    pub fn bug() -> Problem {
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "bug",
+            "a bug in this program; whether it took effect is unknown",
+            "look at the call's state, and report the bug",
+        )
+    }
+
+    /// A call that its source does not take.
+    pub fn declined(declined: Declined) -> Problem {
+        let Declined { reason, why } = declined;
+        let (status, remedy) = match reason {
+            "body" => return Problem::bad_body(None, why),
+            "limit" | "draining" | "disk" | "disk_full" => {
+                (StatusCode::SERVICE_UNAVAILABLE, "the switch's own call is not touched; try the next recorder")
+            }
+            _ => (StatusCode::CONFLICT, "nothing was done; the manual says what each source needs"),
+        };
+        Problem::new(status, reason, why, remedy)
     }
 }
 

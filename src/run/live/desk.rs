@@ -11,11 +11,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, SendTimeoutError, bounded};
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::ask::{Answer, Arrived, Asked, Asks, Matter, Recording, State};
 use super::intake::RingEnds;
 use crate::consent::Event;
+use crate::source::exchange::{Declined, Expecting};
 
 /// Longest wait for a worker's answer.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -121,6 +123,27 @@ pub enum DeskError {
 /// Opens calls on request.
 pub type Opener = Box<dyn Fn(OpenCall) -> Result<Handle, DeskError> + Send + Sync>;
 
+/// A figure for metrics: no call's name and no number is in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Figure {
+    /// Its name.
+    pub name: &'static str,
+    /// `counter` or `gauge`.
+    pub kind: &'static str,
+    /// What it is.
+    pub help: &'static str,
+    /// Stable names.
+    pub labels: Vec<(&'static str, &'static str)>,
+    /// How much.
+    pub value: f64,
+}
+
+/// Gives further figures.
+pub type More = Box<dyn Fn() -> Vec<Figure> + Send + Sync>;
+
+/// Told of every call that ended.
+pub type Left = Arc<dyn Fn(&Ended) + Send + Sync>;
+
 /// The calls in hand.
 #[derive(Default)]
 pub struct Desk {
@@ -128,6 +151,9 @@ pub struct Desk {
     ended: Mutex<VecDeque<Ended>>,
     opener: Mutex<Option<Arc<Opener>>>,
     trouble: Mutex<Option<String>>,
+    left: Mutex<Option<Left>>,
+    more: Mutex<Option<More>>,
+    expecting: Mutex<BTreeMap<&'static str, Arc<dyn Expecting>>>,
     /// Figures since the start.
     pub figures: Figures,
 }
@@ -200,6 +226,48 @@ impl Desk {
         held(&self.calls).insert(handle.call.clone(), handle);
     }
 
+    /// Where further figures come from.
+    pub fn figures_of(&self, more: More) {
+        *held(&self.more) = Some(more);
+    }
+
+    /// Further figures, those of one name together.
+    pub fn more_figures(&self) -> Vec<Figure> {
+        held(&self.more).as_ref().map(|more| more()).unwrap_or_default()
+    }
+
+    /// Who is to be told of every call that ended.
+    pub fn tell_left(&self, left: Left) {
+        *held(&self.left) = Some(left);
+    }
+
+    /// Calls of `source` can be announced by command.
+    pub fn expect_by(&self, source: &'static str, expecting: Arc<dyn Expecting>) {
+        held(&self.expecting).insert(source, expecting);
+    }
+
+    /// Announces a call to the source that `wanted.source` names.
+    pub fn expect(&self, mut wanted: Map<String, Value>) -> Result<Value, Declined> {
+        let Some(Value::String(source)) = wanted.remove("source") else {
+            return Err(Declined::new("body", "`source` must be a text: where the call comes from"));
+        };
+        let sources: Vec<(&'static str, Arc<dyn Expecting>)> =
+            held(&self.expecting).iter().map(|(name, source)| (*name, Arc::clone(source))).collect();
+        let found = sources.iter().find(|(name, _)| source == *name);
+        let Some((_, found)) = found else {
+            let known: Vec<&str> = sources.iter().map(|(name, _)| *name).collect();
+            let known = if known.is_empty() { "there is none".into() } else { known.join(", ") };
+            return Err(Declined::new("source", format!("`source` must name where the call comes from: {known}")));
+        };
+        found.expect(wanted)
+    }
+
+    /// Forgets a call that was announced and has not come. Whether there was one.
+    pub fn forget(&self, call: &str) -> bool {
+        let sources: Vec<Arc<dyn Expecting>> = held(&self.expecting).values().cloned().collect();
+        sources.iter().any(|source| source.forget(call))
+    }
+
     /// Strikes out a call that never began.
     pub fn strike_out(&self, handle: &Handle) {
         held(&self.calls).retain(|_, known| !Arc::ptr_eq(&known.state, &handle.state));
@@ -220,6 +288,10 @@ impl Desk {
         let figure = RESULTS.iter().position(|result| *result == ended.result).unwrap_or(RESULTS.len() - 1);
         self.figures.ended[figure].fetch_add(1, Ordering::Relaxed);
         held(&self.calls).remove(&ended.call);
+        let left = held(&self.left).clone();
+        if let Some(left) = left {
+            left(&ended);
+        }
         let mut list = held(&self.ended);
         list.push_back(ended);
         if list.len() > ENDED_MAX {
@@ -280,6 +352,11 @@ impl Desk {
     /// The calls that ended last, latest first.
     pub fn ended(&self) -> Vec<Ended> {
         held(&self.ended).iter().rev().cloned().collect()
+    }
+
+    /// Tells every call in hand to end.
+    pub fn end_all(&self) {
+        held(&self.calls).values().for_each(|handle| handle.end.store(true, Ordering::Release));
     }
 
     /// Whether no call is in hand.

@@ -2,8 +2,9 @@
 //!
 //! * [`arrival`]: where on the time line belongs what arrives now.
 //! * [`ask`]: what is asked of a call, what its writer answers, its state.
-//! * [`desk`]: the calls in hand, by name; [`mod@start`]: how one begins; [`tokens`]: standing ones.
+//! * [`desk`]: the calls in hand, by name; [`mod@start`]: how one begins; [`sealing`]: how one ends; [`tokens`]: standing ones.
 //! * [`intake`], [`two_rings`]: from the rings to the planes; [`outlet`], [`meter`]: where it goes, what is shown.
+//! * [`switchboard`]: where the sources of a media server get their calls.
 //! * [`worker`]: a call at work; [`alone`]: on a thread of its own; [`shard`]: many on one thread.
 //! * `piping`: a pipe as a call's source; `sidecar`, [`auto`]: the sound devices of a workstation.
 //! * [`replay`]: a call made again from its list of inputs.
@@ -19,10 +20,14 @@ pub mod outlet;
 #[cfg(feature = "pipe")]
 pub mod piping;
 pub mod replay;
+pub mod sealing;
 pub mod shard;
 #[cfg(feature = "capture")]
 pub mod sidecar;
+#[cfg(feature = "serve")]
+pub mod sources;
 pub mod start;
+pub mod switchboard;
 pub mod tokens;
 pub mod two_rings;
 #[cfg(feature = "capture")]

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, unbounded};
 
 use super::ask::{Asked, Asks};
-use super::start::{Sealing, panic_text};
+use super::sealing::{Sealing, panic_text};
 use super::worker::{Paces, Turn, Worked, Worker};
 use crate::voice::bank::Mode;
 use crate::voice::{Bank, Speech};

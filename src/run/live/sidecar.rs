@@ -319,14 +319,8 @@ impl Pump {
         let delivery = Delivery::Both(ChannelMap::new(AgentChannel(0), 2).expect("two channels have a map"));
         let clock = ArrivalClock::of_a_device(rate_hz, self.worst_ms());
         let intake = OneRing::new(drain, delivery, rate_hz, rate_hz, Some(clock));
-        let sound = Sound {
-            delivery,
-            source_hz: rate_hz,
-            rate_hz,
-            encoding: self.described(),
-            intake: Box::new(intake),
-            block_frames: BLOCK,
-        };
+        let (encoding, intake) = (self.described(), Box::new(intake));
+        let sound = Sound { delivery, source_hz: rate_hz, rate_hz, encoding, intake, block_frames: BLOCK };
         let name = wanted.call.unwrap_or_else(|| format!("{}", jiff::Zoned::now().strftime("%Y%m%d-%H%M%S")));
         let origin = Arc::new(Origin::default());
         let new = NewCall {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,14 +14,15 @@ use thiserror::Error;
 
 use super::alone;
 use super::ask::{Asks, Recording, State};
-use super::desk::{Desk, Ended, Handle, WAITING_MAX};
+use super::desk::{Desk, Handle, WAITING_MAX};
 use super::intake::Intake;
 use super::meter::{Meter, Origin};
 use super::outlet::LiveOutlet;
+use super::sealing::{Sealing, panic_text};
 use super::tokens::Tokens;
-use super::worker::{Alarm, Paces, Worked, Worker};
+use super::worker::{Alarm, Paces, Worker};
 use crate::bleed::Reference;
-use crate::call::{Call, CallResult, MediaTime, Opening};
+use crate::call::{Call, MediaTime, Opening};
 use crate::config::{AgentSide, Settings};
 use crate::consent::{Event, OnWithdrawal, Terms};
 use crate::policy::{Excluded, Windows};
@@ -29,8 +30,8 @@ use crate::run::line::{Cutter, Sides};
 use crate::run::naming::Namer;
 use crate::source::exchange::Standing;
 use crate::split::Delivery;
-use crate::store::live::{self, Outcome, SAMPLES_MAX};
-use crate::store::{About, Manifest, Plan, StoreError, manifest};
+use crate::store::live::{self, SAMPLES_MAX};
+use crate::store::{About, Plan, StoreError, manifest};
 use crate::voice::Bank;
 
 const MIB: u64 = 1 << 20;
@@ -45,15 +46,13 @@ pub struct LiveOrders {
     pub revoked: HashSet<String>,
     /// Makes names, where they are hashed.
     pub namer: Option<Namer>,
-    /// Calls are stored in a directory for each day (UTC).
-    pub by_date: bool,
 }
 
 impl LiveOrders {
     /// The name under which a call is to stand.
     fn stored_name(&self, call: &str) -> String {
         let name = self.namer.as_ref().map_or_else(|| call.to_owned(), |namer| namer.name(call));
-        if self.by_date { format!("{}/{name}", Timestamp::now().strftime("%Y/%m/%d")) } else { name }
+        if self.settings.live.by_date { format!("{}/{name}", Timestamp::now().strftime("%Y/%m/%d")) } else { name }
     }
 }
 
@@ -93,6 +92,8 @@ pub struct NewCall {
     pub origin: Option<Arc<Origin>>,
     /// The customer's payload is not decoded without a grant: the guard has nothing to compare with.
     pub undecoded: bool,
+    /// The source knows which side is which, and says so: its name.
+    pub sided_by: Option<&'static str>,
     /// What its source has to know of it.
     pub standing: Option<Arc<Standing>>,
     /// How often it is looked after.
@@ -100,6 +101,16 @@ pub struct NewCall {
 }
 
 impl NewCall {
+    /// What becomes of the customer's sound before the gate, where a switch delivers it.
+    fn reference(&self) -> Option<&'static str> {
+        self.sided_by?;
+        Some(match self.sound.delivery {
+            _ if self.undecoded => "drop-before-decode",
+            Delivery::AgentAlone => "none",
+            Delivery::Both(_) | Delivery::CustomerAlone => "guard",
+        })
+    }
+
     /// A call of this name.
     pub fn new(name: String, sound: Sound) -> NewCall {
         NewCall {
@@ -112,6 +123,7 @@ impl NewCall {
             trouble: None,
             origin: None,
             undecoded: false,
+            sided_by: None,
             standing: None,
             paces: Paces::default(),
         }
@@ -282,10 +294,14 @@ fn journal_opening(settings: &Settings, about: About, new: &NewCall, opened: Tim
         both_sides: matches!(new.sound.delivery, Delivery::Both(_)),
         reach_s: settings.live.reach_s.value,
         list: settings.live.list.value,
-        more: serde_json::Map::from_iter([
-            ("delivery".into(), delivered(new.sound.delivery).into()),
-            ("report".into(), settings.report.value.into()),
-        ]),
+        more: serde_json::Map::from_iter(
+            [
+                ("delivery".into(), delivered(new.sound.delivery).into()),
+                ("report".into(), settings.report.value.into()),
+            ]
+            .into_iter()
+            .chain(new.reference().map(|reference| ("reference".to_owned(), reference.into()))),
+        ),
         about,
         plan,
     }
@@ -303,6 +319,7 @@ pub fn delivered(delivery: Delivery) -> &'static str {
 fn about(settings: &Settings, stored_as: &str, new: &NewCall, opened: Timestamp) -> About {
     let from = match &settings.agent.value {
         AgentSide::Preset { name, .. } => format!("preset {name} ({})", settings.agent.origin),
+        _ if new.sided_by.is_some() => format!("by the source ({})", new.sided_by.unwrap_or_default()),
         AgentSide::Alone(_) => "--party".into(),
         AgentSide::Channel(_) | AgentSide::Pair => format!("--agent-channel ({})", settings.agent.origin),
     };
@@ -343,88 +360,5 @@ fn about(settings: &Settings, stored_as: &str, new: &NewCall, opened: Timestamp)
             purposes: settings.purposes.value.clone(),
             sensitive: new.sensitive,
         },
-    }
-}
-
-/// Brings a call to a definite result (ROB-07).
-pub struct Sealing {
-    desk: Arc<Desk>,
-    orders: Arc<LiveOrders>,
-    stored_as: String,
-    name: String,
-}
-
-impl Sealing {
-    /// Commits what was written, or seals what was laid down before it broke; the desk is told the result.
-    pub fn seal(self, worked: Result<Worked, String>) {
-        let Sealing { desk, orders, stored_as, name } = self;
-        let committed = worked.map_err(|text| format!("internal error: {text}; please report it")).and_then(|worked| {
-            desk.figures.lost_frames.fetch_add(worked.missing.0, Ordering::Relaxed);
-            desk.figures.intended_frames.fetch_add(worked.missing.1, Ordering::Relaxed);
-            catch_unwind(AssertUnwindSafe(|| worked.commit()))
-                .unwrap_or_else(|panic| Err(format!("internal error: {}; please report it", panic_text(&*panic))))
-        });
-        let ended = match committed {
-            Ok(manifest) => ended(name, &manifest, None),
-            Err(why) => sealed_interrupted(&orders, name, &stored_as, why),
-        };
-        desk.leave(ended);
-    }
-}
-
-/// What a panic said.
-pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("no message").to_owned()
-}
-
-impl Worked {
-    fn commit(self) -> Result<Manifest, String> {
-        self.out.finish(&self.closing).map(|stored| stored.manifest).map_err(|error| error.to_string())
-    }
-}
-
-/// What was laid down before it broke is sealed; if even that fails, the next start does it.
-fn sealed_interrupted(orders: &LiveOrders, name: String, stored_as: &str, why: String) -> Ended {
-    // Its writer is gone, so its journal can be taken, as after a kill.
-    let sealed = live::recover(&orders.out, &mut |_| ()).map_err(|error| error.to_string()).and_then(|recovered| {
-        let found = recovered.into_iter().find(|recovered| recovered.call == stored_as);
-        match found.map(|recovered| recovered.outcome) {
-            Some(Outcome::Sealed(stored) | Outcome::Completed(stored)) => Ok(stored.manifest),
-            Some(Outcome::Failed(error)) => Err(error.to_string()),
-            Some(Outcome::Removed) | None => Err("nothing of it was there".into()),
-        }
-    });
-    match sealed {
-        Ok(manifest) => ended(name, &manifest, Some(why)),
-        Err(error) => Ended {
-            call: name,
-            stored_as: stored_as.into(),
-            result: "failed".into(),
-            seconds: 0.0,
-            agent_s: 0.0,
-            customer_s: 0.0,
-            manifest: None,
-            error: Some(format!("{why}; and it could not be sealed: {error}. The next start tries again")),
-        },
-    }
-}
-
-fn ended(name: String, manifest: &Manifest, error: Option<String>) -> Ended {
-    let seconds = |samples: u64| samples as f64 / f64::from(manifest.rate_hz.max(1));
-    Ended {
-        call: name,
-        stored_as: manifest.call.clone(),
-        result: match manifest.result {
-            CallResult::Recorded => "recorded",
-            CallResult::Quarantined => "quarantined",
-            CallResult::Interrupted => "interrupted",
-        }
-        .into(),
-        seconds: seconds(manifest.length_samples),
-        agent_s: seconds(manifest.tally.agent.written),
-        customer_s: seconds(manifest.tally.customer.written),
-        manifest: Some(manifest.seal.clone()),
-        error,
     }
 }

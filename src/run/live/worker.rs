@@ -132,6 +132,11 @@ impl Worker {
     /// Takes in what is there, at most a block. Frames that are whole now wait in the line.
     pub fn take_in(&mut self) -> Turn {
         self.ring_alarms();
+        if self.standing.as_ref().is_some_and(|standing| standing.unheard.swap(false, Ordering::AcqRel)) {
+            // What was not heard may have been a no.
+            let arrived = Arrived { ring_end: self.intake.ends().end(), at: Instant::now(), place: None };
+            self.apply(Event::Held, Some(Timestamp::now().to_string()), arrived);
+        }
         let ending = self.end.load(Ordering::Acquire);
         if ending {
             self.intake.hurry();

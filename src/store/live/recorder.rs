@@ -259,6 +259,7 @@ impl Losses {
             opened: opening.opened.clone(),
             ended,
             digest,
+            reference: opening.more.get("reference").and_then(|value| value.as_str()).map(str::to_owned),
             losses: self.0.iter().map(loss).collect(),
         }
     }

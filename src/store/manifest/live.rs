@@ -18,6 +18,10 @@ pub struct Live {
     pub ended: Option<String>,
     /// BLAKE3 of the bytes that the source delivered, in hexadecimal, if it was taken.
     pub digest: Option<String>,
+    /// What became of the customer's sound before the gate: `guard` (the bleed guard compared with it, in memory) or
+    /// `drop-before-decode` (it was not decoded without a grant; leak cannot be measured), `none` (it never came here).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
     /// Sound that did not come, by reason.
     pub losses: Vec<Loss>,
 }

@@ -1,0 +1,187 @@
+//! `oneside serve`: the calls of media servers.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::flags::{Knobs, Reading, Writing};
+use super::live::{LiveFlags, Started, begin, orders_of, tell_ended};
+use crate::config::serve::{RawHttp, Serve, address};
+use crate::config::{Alone, ConfigError, Settings, Sided};
+use crate::control::exit::Exit;
+use crate::control::http::{HttpConfig, PageConfig};
+use crate::run::live::shard::Shards;
+use crate::run::live::sources::{self, Ground};
+use crate::run::live::switchboard::{Limits, Switchboard, Told};
+use crate::source::listen::Stop;
+
+/// Threads of the sockets.
+const IO_THREADS: usize = 2;
+
+/// Flags of `serve`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where outputs go; made if it is not there [default: `out` in the configuration]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    live: LiveFlags,
+    #[command(flatten)]
+    knobs: Knobs,
+    #[command(flatten)]
+    writing: Writing,
+}
+
+/// Runs the command.
+pub fn main(args: &Args) -> Exit {
+    match run(args) {
+        Ok(exit) => exit,
+        Err((exit, message)) => {
+            warn_line!("oneside: {message}");
+            exit
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<Exit, (Exit, String)> {
+    let usage = |message: String| (Exit::Usage, message);
+    let (settings, serve) = configured(args).map_err(|error| usage(error.to_string()))?;
+    let out = args.out.clone().or_else(|| serve.out.clone());
+    let out = out.ok_or_else(|| usage("where do outputs go? Say --out DIR, or `out` under [serve]".into()))?;
+    if serve.plain_listeners {
+        warn_line!("oneside: [danger] plain_listeners: voices may cross the network in the clear");
+    }
+    let http = serve.http.as_ref().map(|raw| http_config(raw, &settings)).transpose();
+    let mut flags = args.live.clone();
+    flags.http_else = http.map_err(|error| usage(error.to_string()))?;
+    let mode = settings.vad_mode.value;
+    let failed = |what: &str, error: std::io::Error| (Exit::Bug, format!("{what} could not be started: {error}"));
+    let shards = Shards::start(serve.workers, mode).map_err(|error| failed("the workers", error))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(IO_THREADS.min(serve.workers))
+        .thread_name("io")
+        .enable_all()
+        .build()
+        .map_err(|error| failed("the network", error))?;
+    let started = begin(&out, settings, &flags, None)?;
+    let json = args.live.is_json();
+    started.desk.tell_left(Arc::new(move |ended| tell_ended(ended, json)));
+    let limits = Limits { calls_max: serve.calls_max };
+    let told = Box::new(move |told: &Told<'_>| tell(told, json));
+    let desk = Arc::clone(&started.desk);
+    let board = Arc::new(Switchboard::new(Arc::clone(&started.orders), desk, shards, limits, told));
+    started.desk.figures_of({
+        let board = Arc::clone(&board);
+        Box::new(move || board.figures())
+    });
+    let stop = Stop::new();
+    let ground = Ground {
+        serve: &serve,
+        exchange: Arc::clone(&board) as Arc<_>,
+        desk: &started.desk,
+        runtime: runtime.handle(),
+        stop: stop.clone(),
+    };
+    for line in sources::start(&ground).map_err(usage)? {
+        warn_line!("oneside: {line}");
+    }
+    warn_line!("oneside: serving; calls go to {}", out.display());
+    runtime.block_on(until_told_to_end(args, &board, &started));
+    let within = Duration::from_secs(serve.drain_s);
+    warn_line!("oneside: ending; calls in hand are sealed within {} s", serve.drain_s);
+    board.stop_admitting();
+    stop.cancel();
+    let sealed = board.drain(within);
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    if !sealed {
+        warn_line!("oneside: some calls were not sealed in time; the next start does it");
+        return Ok(Exit::Disk);
+    }
+    Ok(Exit::Done)
+}
+
+fn configured(args: &Args) -> Result<(Settings, Serve), ConfigError> {
+    let (file, _, _) = args.knobs.layers(&args.writing, &Reading::default())?;
+    let serve = file.serve.clone().unwrap_or_default().resolve(&file.danger.clone().unwrap_or_default())?;
+    // Which side is which is known to each source.
+    let sided = Sided::ByParty(Alone::Agent);
+    let settings = args.knobs.live_settings(&args.writing, &Reading::default(), &args.live, sided)?;
+    Ok((settings, serve))
+}
+
+fn http_config(raw: &RawHttp, settings: &Settings) -> Result<HttpConfig, ConfigError> {
+    let default = HttpConfig::default();
+    let listen = raw.listen.as_ref().map(|text| address("serve.http.listen", text)).transpose()?;
+    Ok(HttpConfig {
+        listen: listen.unwrap_or(default.listen),
+        tls_cert: raw.tls_cert.clone(),
+        tls_key: raw.tls_key.clone(),
+        token_file: raw.token.clone(),
+        names: raw.names.clone(),
+        page: PageConfig { purposes: settings.purposes.value.clone().unwrap_or_default(), ..default.page },
+    })
+}
+
+/// Waits for a signal that ends the server. SIGHUP reads the configuration again for the calls to come.
+async fn until_told_to_end(args: &Args, board: &Switchboard, started: &Started) {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()));
+        let (Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)) = signals else {
+            warn_line!("oneside: signals cannot be heard; a kill ends the server, and the next start seals its calls");
+            return std::future::pending().await;
+        };
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => return,
+                _ = interrupt.recv() => return,
+                _ = hangup.recv() => reload(args, board, started),
+            }
+        }
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (args, board, started);
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// New calls get what the configuration says now; a configuration that cannot be used changes nothing.
+#[cfg(unix)]
+fn reload(args: &Args, board: &Switchboard, started: &Started) {
+    let orders = configured(args)
+        .map_err(|error| error.to_string())
+        .and_then(|(settings, _)| orders_of(&started.orders.out, settings).map_err(|(_, message)| message));
+    match orders {
+        Ok(orders) => {
+            board.reload(orders);
+            warn_line!("oneside: the configuration was read again; it counts for calls that begin from now on");
+        }
+        Err(message) => warn_line!("oneside: the configuration was not taken over: {message}"),
+    }
+}
+
+/// Says that a call began, or why it did not: the call's name and stable words, nothing of a person.
+fn tell(told: &Told<'_>, json: bool) {
+    let at = jiff::Timestamp::now();
+    match told {
+        Told::Began { source, call } if json => {
+            let line =
+                serde_json::json!({ "at": at.to_string(), "event": "call_began", "source": source, "call": call });
+            warn_line!("{line}");
+        }
+        Told::Began { source, call } => warn_line!("oneside: {call}: began ({source})"),
+        Told::Declined { source, reason, call, .. } if json => {
+            let line = serde_json::json!({
+                "at": at.to_string(), "event": "call_declined", "source": source, "reason": reason, "call": call
+            });
+            warn_line!("{line}");
+        }
+        Told::Declined { source, reason, call, why } => warn_line!(
+            "oneside: {}: NOT RECORDED ({source}, {reason}){}",
+            call.unwrap_or("a call"),
+            why.map(|why| format!(": {why}")).unwrap_or_default()
+        ),
+    }
+}

@@ -1,0 +1,317 @@
+//! Where the sources of a media server get their calls: admitted, counted, seated on a shard.
+//!
+//! What is over the limit, unknown or excluded is declined with a stable reason and counted; the switch's own call is
+//! never touched by that.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::arrival::ArrivalClock;
+use super::ask::{Arrived, Asked, Asks, Matter};
+use super::desk::{Desk, Figure};
+use super::intake::{Intake, OneRing, RingEnds};
+use super::shard::{PACES, Shards};
+use super::start::{LiveOrders, NewCall, Prepared, Sound, StartError, prepare};
+use super::two_rings::{Stream, TwoRings};
+use crate::ring::{Drain, Inlet, ring};
+use crate::source::exchange::{
+    Arrival, Arriving, Begun, CallLine, Declined, Exchange, Leg, Legs, Placing, Said, Standing, Tell, Vouched,
+};
+use crate::source::wire::pace::Pace;
+use crate::split::Delivery;
+use crate::store::StoreError;
+
+/// Frames that a call hands over at a time, at most: 200 ms at 8 kHz. It is memory of every call.
+const BLOCK_FRAMES: usize = 1_600;
+/// Of a ring, how much may wait for the other stream of its call.
+const PATIENCE_PERCENT: u64 = 60;
+/// What a shard's sweep adds to the way of a sample, ms.
+const SWEEP_MS: u64 = 40;
+
+/// Limits of a media server.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Calls in hand, at most.
+    pub calls_max: usize,
+}
+
+/// The switchboard.
+pub struct Switchboard {
+    orders: Mutex<Arc<LiveOrders>>,
+    desk: Arc<Desk>,
+    shards: Mutex<Option<Arc<Shards>>>,
+    limits: Limits,
+    draining: AtomicBool,
+    declined: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
+    begun: Mutex<BTreeMap<&'static str, u64>>,
+    told: Box<dyn Fn(&Told<'_>) + Send + Sync>,
+}
+
+/// What is told of calls as they come.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// One began.
+    Began {
+        /// By which source.
+        source: &'static str,
+        /// Its name.
+        call: &'a str,
+    },
+    /// One was declined.
+    Declined {
+        /// By which source.
+        source: &'static str,
+        /// Why: the stable code.
+        reason: &'static str,
+        /// Its name, if it had one.
+        call: Option<&'a str>,
+        /// A sentence, if there is one.
+        why: Option<&'a str>,
+    },
+}
+
+impl Switchboard {
+    /// A switchboard for calls under these orders. `told`: what is to be said of them, to people.
+    pub fn new(
+        orders: Arc<LiveOrders>,
+        desk: Arc<Desk>,
+        shards: Shards,
+        limits: Limits,
+        told: Box<dyn Fn(&Told<'_>) + Send + Sync>,
+    ) -> Switchboard {
+        Switchboard {
+            orders: Mutex::new(orders),
+            desk,
+            shards: Mutex::new(Some(Arc::new(shards))),
+            limits,
+            draining: AtomicBool::new(false),
+            declined: Mutex::default(),
+            begun: Mutex::default(),
+            told,
+        }
+    }
+
+    /// Other orders for the calls that begin from now on; those in hand keep theirs.
+    pub fn reload(&self, orders: LiveOrders) {
+        *held(&self.orders) = Arc::new(orders);
+    }
+
+    /// No call begins any more.
+    pub fn stop_admitting(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Ends every call in hand, and waits until all are sealed, at most so long. Whether all are.
+    pub fn drain(&self, within: Duration) -> bool {
+        self.stop_admitting();
+        let deadline = Instant::now() + within;
+        self.desk.end_all();
+        let shards = held(&self.shards).take();
+        let mut shards = shards;
+        // Whoever is just beginning a call has the shards in hand for a moment.
+        while let Some(shared) = shards.take() {
+            match Arc::try_unwrap(shared) {
+                Ok(own) => {
+                    self.desk.end_all();
+                    return own.finish(deadline);
+                }
+                Err(_) if Instant::now() >= deadline => return false,
+                Err(shared) => {
+                    shards = Some(shared);
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+            }
+        }
+        true
+    }
+
+    /// What it counts, for metrics.
+    pub fn figures(&self) -> Vec<Figure> {
+        let counter =
+            |name, help, labels, value: u64| Figure { name, kind: "counter", help, labels, value: value as f64 };
+        let mut figures = Vec::new();
+        for (source, count) in held(&self.begun).iter() {
+            let help = "Calls begun, by source.";
+            figures.push(counter("oneside_calls_begun_total", help, vec![("source", *source)], *count));
+        }
+        for ((source, reason), count) in held(&self.declined).iter() {
+            let (help, labels) =
+                ("Calls not recorded, by source and reason.", vec![("source", *source), ("reason", *reason)]);
+            figures.push(counter("oneside_calls_declined_total", help, labels, *count));
+        }
+        let sweeps = held(&self.shards).as_ref().map(|shards| shards.sweeps.figures());
+        let (count, [p50, p99, max]) = sweeps.unwrap_or_default();
+        figures.push(counter("oneside_sweeps_total", "Sweeps of all workers over their calls.", Vec::new(), count));
+        for (quantile, ms) in [("0.5", p50), ("0.99", p99), ("1", max)] {
+            figures.push(Figure {
+                name: "oneside_sweep_ms",
+                kind: "gauge",
+                help: "Time of a worker's sweep over its calls, ms: quantiles since the start.",
+                labels: vec![("quantile", quantile)],
+                value: f64::from(ms),
+            });
+        }
+        figures
+    }
+
+    fn admit(&self, arrival: &Arrival) -> Result<Arc<Shards>, Declined> {
+        let shards = held(&self.shards).clone().filter(|_| !self.draining.load(Ordering::Acquire));
+        let shards = shards.ok_or_else(|| Declined::new("draining", "the recorder is ending"))?;
+        if shards.calls() >= self.limits.calls_max {
+            return Err(Declined::new(
+                "limit",
+                format!("{} calls are in hand, which is the limit", self.limits.calls_max),
+            ));
+        }
+        if self.desk.state(&arrival.call).is_ok() {
+            return Err(Declined::new("exists", "a call of that name is in hand"));
+        }
+        Ok(shards)
+    }
+
+    fn begin_call(&self, arrival: &Arrival) -> Result<Begun, Declined> {
+        let shards = self.admit(arrival)?;
+        let orders = Arc::clone(&held(&self.orders));
+        let seat = shards.seat();
+        let asks = seat.asks();
+        let standing = Arc::new(Standing::default());
+        let (ends, line) = line(arrival, asks.clone(), &standing);
+        let (legs, sound) = lay_out(arrival, &line, u64::from(orders.settings.live.ring_ms.value))?;
+        let _ = ends.set(sound.intake.ends());
+        let new = NewCall {
+            agent: arrival.agent.clone(),
+            number: arrival.number.clone(),
+            private: arrival.private,
+            sensitive: arrival.sensitive,
+            undecoded: arrival.drop_before_decode,
+            sided_by: Some(arrival.source),
+            standing: Some(Arc::clone(&standing)),
+            paces: PACES,
+            ..NewCall::new(arrival.call.clone(), sound)
+        };
+        let Prepared { worker, sealing, .. } = prepare(&orders, &self.desk, new, asks).map_err(declined)?;
+        seat.take(worker, sealing);
+        Ok(Begun { line, legs })
+    }
+}
+
+impl Exchange for Switchboard {
+    fn begin(&self, arrival: Arrival) -> Result<Begun, Declined> {
+        let begun = self.begin_call(&arrival);
+        match &begun {
+            Ok(_) => {
+                *held(&self.begun).entry(arrival.source).or_default() += 1;
+                (self.told)(&Told::Began { source: arrival.source, call: &arrival.call });
+            }
+            Err(Declined { reason, why }) => {
+                *held(&self.declined).entry((arrival.source, reason)).or_default() += 1;
+                let call = Some(arrival.call.as_str());
+                (self.told)(&Told::Declined { source: arrival.source, reason, call, why: Some(why) });
+            }
+        }
+        begun
+    }
+
+    fn declined(&self, source: &'static str, reason: &'static str, call: Option<&str>) {
+        *held(&self.declined).entry((source, reason)).or_default() += 1;
+        (self.told)(&Told::Declined { source, reason, call, why: None });
+    }
+}
+
+/// For what the wire says: each word is stamped with the rings' ends as it comes.
+fn line(arrival: &Arrival, asks: Asks, standing: &Arc<Standing>) -> (Arc<std::sync::OnceLock<RingEnds>>, CallLine) {
+    let ends = Arc::new(std::sync::OnceLock::<RingEnds>::new());
+    let (ends_then, unheard) = (Arc::clone(&ends), Arc::clone(standing));
+    let tell: Tell = Box::new(move |said| {
+        let (matter, expires, place) = match said {
+            Said::Event { event, expires, place } => (Matter::Event(event), expires, place),
+            Said::Digit { party, digit, place } => (Matter::Digit { party, digit }, None, place),
+            Said::Contradicted(finding) => (Matter::Contradicted(finding), None, None),
+        };
+        let ring_end = ends_then.get().map_or(0, RingEnds::end);
+        let arrived = Arrived { ring_end, at: Instant::now(), place };
+        let wall = Some(Timestamp::now().to_string());
+        let asked = Asked { matter, expires, wall, arrived, reply: None };
+        if asks.to.try_send((asks.key, asked)).is_err() {
+            // It may have been a no: the worker shuts the customer's side at its next look.
+            unheard.unheard.store(true, Ordering::Release);
+        }
+    });
+    (ends, CallLine::new(arrival.call.clone(), tell, Arc::clone(standing)))
+}
+
+/// The rings of a call, our ends of them and the worker's.
+fn lay_out(arrival: &Arrival, line: &CallLine, ring_ms: u64) -> Result<(Legs, Sound), Declined> {
+    let rate_hz = arrival.rate_hz;
+    if !(8_000..=48_000).contains(&rate_hz) {
+        return Err(Declined::new("rate", format!("{rate_hz} Hz is no rate of a call; 8000 to 48000 Hz are")));
+    }
+    let placing = arrival.sound.placing();
+    let worst_ms = u64::from(arrival.worst_ms).max(SWEEP_MS);
+    let (by_arrival, burst_ms) = match placing {
+        Placing::Stamped => (false, 0),
+        Placing::ByArrival { burst_ms } => (true, burst_ms),
+    };
+    let clock = || match by_arrival {
+        true => ArrivalClock::new(rate_hz, worst_ms.max(u64::from(burst_ms))),
+        false => ArrivalClock::of_a_device(rate_hz, worst_ms),
+    };
+    let pace = || match placing {
+        Placing::Stamped => Pace::packets(rate_hz),
+        Placing::ByArrival { burst_ms } => Pace::stream(rate_hz, burst_ms),
+    };
+    let frames = (ring_ms.max(2 * u64::from(burst_ms)) * u64::from(rate_hz) / 1_000) as usize;
+    let leg = |channels: usize| -> (Leg, Drain, Arc<Vouched>) {
+        let (inlet, drain): (Inlet, Drain) = ring(frames, channels);
+        let (leg, vouched) = Leg::new(inlet, channels, pace(), line.clone());
+        (leg, drain, vouched)
+    };
+    let one = |delivery: Delivery| {
+        let (leg, drain, vouched) = leg(delivery.channels());
+        let intake = OneRing::in_blocks(BLOCK_FRAMES, drain, delivery, rate_hz, rate_hz, Some(clock()));
+        (leg, delivery, Box::new(intake.once(Arc::new(move || vouched.is_plausible()))) as Box<dyn Intake>)
+    };
+    let (legs, delivery, intake) = match arrival.sound {
+        Arriving::Interleaved(map, _) => {
+            let (leg, delivery, intake) = one(Delivery::Both(map));
+            (Legs::Interleaved(leg), delivery, intake)
+        }
+        Arriving::AgentAlone(_) => {
+            let (leg, delivery, intake) = one(Delivery::AgentAlone);
+            (Legs::AgentAlone(leg), delivery, intake)
+        }
+        Arriving::Apart(_) => {
+            let stream = || {
+                let (leg, drain, vouched) = leg(1);
+                let vouch = Arc::new(move || vouched.is_plausible());
+                (leg, Stream::new(drain, clock(), by_arrival, vouch, BLOCK_FRAMES))
+            };
+            let ((agent, agent_stream), (customer, customer_stream)) = (stream(), stream());
+            let patience = frames * PATIENCE_PERCENT as usize / 100;
+            let intake = TwoRings::new([agent_stream, customer_stream], patience, rate_hz, rate_hz);
+            (Legs::Apart { agent, customer }, TwoRings::delivery(), Box::new(intake) as Box<dyn Intake>)
+        }
+    };
+    let encoding = arrival.encoding.clone();
+    let sound = Sound { delivery, source_hz: rate_hz, rate_hz, encoding, intake, block_frames: BLOCK_FRAMES };
+    Ok((legs, sound))
+}
+
+fn declined(error: StartError) -> Declined {
+    let reason = match &error {
+        StartError::Excluded(excluded) => excluded.code(),
+        StartError::Store(StoreError::TooFull { .. }) => "disk_full",
+        StartError::Store(StoreError::Name { .. }) => "name",
+        StartError::Store(_) => "disk",
+        StartError::Thread(_) => "thread",
+    };
+    Declined::new(reason, error.to_string())
+}
+
+fn held<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
