@@ -11,7 +11,7 @@ use oneside::bleed::Reference;
 use oneside::call::{Call, Missing, Opening, Outlet};
 use oneside::consent::{Act, Cleared, Decision, Event, Notice, PartyId, Stamped, Terms, Track};
 use oneside::ring::{Inlet, Why, ring};
-use oneside::run::line::{Line, Sides};
+use oneside::run::line::{Cutter, Sides};
 use oneside::run::live::arrival::ArrivalClock;
 use oneside::run::live::intake::{Came, Intake, OneRing};
 use oneside::run::live::meter::Meter;
@@ -285,15 +285,19 @@ fn live_frames_allocate_nothing(rate_hz: u32, call_hz: u32) {
     let sound = interleaved(rate_hz, 20);
     let (mut inlet, mut intake, mut sides) = live_ends(rate_hz, call_hz);
     let mut call = Call::open(opening(call_hz, 0));
-    let mut line = Line::new(call_hz, Bank::new(1, call_hz, Mode::default()));
+    let (mut line, mut bank) = (Cutter::new(call_hz), Bank::new(1, call_hz, Mode::default()));
     let (mut sink, mut meter) = (Sink::default(), Meter::default());
     let mut calls = 0;
     for (number, packet) in sound.chunks(2 * rate_hz as usize / 50).enumerate() {
         inlet.push(packet);
         let before = CALLS.get();
         let came = intake.take(number as u64 * 20_000_000, false, &mut sides);
-        let mut watch = |sound: &Stereo<'_>, speech: Speech| meter.hear(sound, speech);
-        line.settle_whole_frames(&mut call, &mut sides, &mut sink, &mut watch);
+        while line.listen(MediaTime(u64::MAX), false, &mut call, &mut sides) {
+            let mut speech = [Speech::default()];
+            bank.decide(&[line.heard(&sides)], &mut speech);
+            meter.hear(&line.sound(&sides), speech[0]);
+            line.settle(speech[0], &mut call, &sides, &mut sink);
+        }
         assert!(matches!(came, Came::Sound(_)), "packet {number}: {came:?}");
         if number == 0 {
             grant(&mut call, call_hz, &mut sink);

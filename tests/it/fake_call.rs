@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use oneside::consent::{Act, Event};
 use oneside::ring::ring;
-use oneside::run::live::{Answer, Asked, Desk, DeskError, Ended, Handle, Lost, OpenCall, Recording, State};
+use oneside::run::live::intake::RingEnds;
+use oneside::run::live::{Answer, Asked, Asks, Desk, DeskError, Ended, Handle, Lost, Matter, OpenCall, Recording, State};
 
 /// Rate of the call, Hz.
 pub const RATE: u32 = 8_000;
@@ -60,8 +61,8 @@ pub fn call(desk: &Arc<Desk>, wanted: OpenCall) -> Handle {
     let state = Arc::new(Mutex::new(state));
     let handle = Handle {
         call: name,
-        asks,
-        position: inlet.position(),
+        asks: Asks { to: asks, key: 0 },
+        ends: RingEnds(vec![inlet.position()]),
         state: Arc::clone(&state),
         entered: Arc::default(),
         end: Arc::new(AtomicBool::new(false)),
@@ -85,15 +86,15 @@ struct Worker {
 }
 
 impl Worker {
-    fn run(mut self, asked: &Receiver<Asked>, end: &AtomicBool) -> Ended {
+    fn run(mut self, asked: &Receiver<(u64, Asked)>, end: &AtomicBool) -> Ended {
         let mut next = Instant::now() + FRAME;
         while !end.load(Ordering::Acquire) {
             match asked.recv_timeout(next.saturating_duration_since(Instant::now())) {
-                Ok(asked) if asked.event == Event::HungUp => {
+                Ok((_, asked)) if matches!(asked.matter, Matter::Event(Event::HungUp)) => {
                     self.answer(asked);
                     break;
                 }
-                Ok(asked) => self.answer(asked),
+                Ok((_, asked)) => self.answer(asked),
                 Err(RecvTimeoutError::Timeout) => {
                     next += FRAME;
                     self.frame();
@@ -148,11 +149,12 @@ impl Worker {
     }
 
     fn answer(&mut self, asked: Asked) {
+        let Matter::Event(event) = &asked.matter else { return };
         let shared = Arc::clone(&self.state);
         let mut state = shared.lock().unwrap();
         let before = (state.recording, self.granted, state.told);
         let mut refusal = None;
-        match &asked.event {
+        match event {
             Event::Told { .. } => state.told = true,
             Event::Granted(_) if !state.told => refusal = Some("not_informed"),
             Event::Granted(decision) if decision.purposes.is_empty() => refusal = Some("no_purpose"),
@@ -173,7 +175,7 @@ impl Worker {
             }
             other => others(other, &mut state),
         }
-        if asked.event == (Event::Withdrawn { party: Default::default(), purposes: vec!["disk-fails".into()] }) {
+        if *event == (Event::Withdrawn { party: Default::default(), purposes: vec!["disk-fails".into()] }) {
             state.recording = Recording::NotRecording;
             state.why = Some("the disk is full".into());
         }
@@ -183,7 +185,7 @@ impl Worker {
             None if before == (state.recording, self.granted, state.told) => "unchanged",
             None => "accepted",
         };
-        let masked_from = match asked.event {
+        let masked_from = match *event {
             Event::Masked { seconds } => Some(state.sample.saturating_sub(u64::from(seconds * RATE))),
             _ => None,
         };

@@ -243,7 +243,7 @@ fn a_writer_that_does_not_answer_is_told_as_such() {
     let server = Server::new(&[]);
     let mut handle = fake_call::call(&server.desk, OpenCall { call: Some("stuck".into()), ..OpenCall::default() });
     let (asks, _kept) = crossbeam_channel::bounded(4);
-    let _worker_goes_on = std::mem::replace(&mut handle.asks, asks);
+    let _worker_goes_on = std::mem::replace(&mut handle.asks.to, asks);
     server.desk.enter(handle);
     server.post("/v1/calls/stuck/paused", &json!({})).problem(503, "no_answer");
 }

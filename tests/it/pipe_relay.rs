@@ -12,9 +12,9 @@ use std::time::Duration;
 use oneside::audio::MediaTime;
 use oneside::config::{Raw, Sided, resolve};
 use oneside::relay::{PassThrough, Relay};
-use oneside::ring::{Position, ring};
-use oneside::run::line::Sides;
-use oneside::run::live::intake::{Came, Intake, OneRing};
+use oneside::ring::ring;
+use oneside::run::line::{BLOCK, Sides};
+use oneside::run::live::intake::{Came, Intake, OneRing, RingEnds};
 use oneside::run::live::{Desk, Ended, LiveOrders, NewCall, Sound, start};
 use oneside::source::RawFormat;
 use oneside::source::pipe::{PipeInput, PipeSource};
@@ -246,8 +246,12 @@ impl Intake for Broken {
         self.inner.opens_from(now, ring_end)
     }
 
-    fn position(&self) -> Position {
-        self.inner.position()
+    fn place(&self, place: u64) -> MediaTime {
+        self.inner.place(place)
+    }
+
+    fn ends(&self) -> RingEnds {
+        self.inner.ends()
     }
 
     fn digest(&self) -> (u64, String) {
@@ -278,7 +282,7 @@ fn broken(scratch: &Scratch, bytes: &[u8], how: fn()) -> (Vec<u8>, Arc<Desk>, th
     let (inlet, drain) = ring(2 * RATE as usize, 2);
     let inner = OneRing::new(drain, delivery, RATE, RATE, None);
     let intake = Box::new(Broken { inner, left: 4, how });
-    let sound = Sound { delivery, source_hz: RATE, rate_hz: RATE, encoding: "test".into(), intake };
+    let sound = Sound { delivery, source_hz: RATE, rate_hz: RATE, encoding: "test".into(), intake, block_frames: BLOCK };
     let desk = Arc::new(Desk::default());
     let new = NewCall::new("call".into(), sound);
     let (_, worker) = start(&Arc::new(orders), &desk, new).unwrap();
