@@ -4,6 +4,7 @@
 //!   written down, `replay` plays the ledger through a fresh door, `sound` reads the files themselves.
 //! * [`mod@erase`]: erases for good and leaves a [`receipt`]; [`mod@sweep`]: does so when retention ends; [`hold`]: what
 //!   neither may touch.
+//! * [`reconcile`]: what became of every call that a switch knows.
 //! * [`mod@dispose`]: removes an input once its outputs are safe.
 //!
 //! Nothing here reads a clock: what time it is comes from outside.
@@ -14,6 +15,7 @@ pub mod erase;
 pub mod error;
 pub mod hold;
 pub mod receipt;
+pub mod reconcile;
 pub mod report;
 pub mod sweep;
 pub mod verify;

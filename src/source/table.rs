@@ -138,16 +138,11 @@ enum Place<'a> {
 
 /// Reads a table and hands on what each row says, with its line. The first row is the heading.
 pub(super) fn each_row(
-    mut input: impl BufRead,
+    input: impl BufRead,
     map: &ColumnMap,
     mut take: impl FnMut(u64, Result<Said, Fault>) -> Result<(), Fault>,
 ) -> Result<(), (u64, Fault)> {
-    let first = input.fill_buf().map_err(|error| (1, fault(error.to_string())))?;
-    let heading = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let count = |separator: u8| heading.iter().filter(|byte| **byte == separator).count();
-    let separator = [b',', b';', b'\t'].into_iter().rev().max_by_key(|separator| count(*separator)).unwrap_or(b',');
-    let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(input);
-    let heading = reader.headers().map_err(unreadable)?.clone();
+    let (mut reader, heading) = reader_of(input)?;
     let places = map.places(&heading).map_err(|fault| (1, fault))?;
     let mut row = StringRecord::new();
     while reader.read_record(&mut row).map_err(unreadable)? {
@@ -157,6 +152,41 @@ pub(super) fn each_row(
         }
     }
     Ok(())
+}
+
+/// A table's reader and its heading, whatever separates its columns.
+fn reader_of<R: BufRead>(mut input: R) -> Result<(csv::Reader<R>, StringRecord), (u64, Fault)> {
+    let first = input.fill_buf().map_err(|error| (1, fault(error.to_string())))?;
+    let heading = first.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let count = |separator: u8| heading.iter().filter(|byte| **byte == separator).count();
+    let separator = [b',', b';', b'\t'].into_iter().rev().max_by_key(|separator| count(*separator)).unwrap_or(b',');
+    let mut reader = ReaderBuilder::new().delimiter(separator).from_reader(input);
+    let heading = reader.headers().map_err(unreadable)?.clone();
+    Ok((reader, heading))
+}
+
+/// What stands in one column of a table, with the line of each; empty cells are passed over. The error is a sentence that
+/// names the file and the line.
+pub fn column(path: &std::path::Path, name: &str) -> Result<Vec<(u64, String)>, String> {
+    let map: ColumnMap = format!("call={}", quoted(name)).parse()?;
+    let wrong = |line: u64, what: &str| format!("{}:{line}: {what}", path.display());
+    let file = std::fs::File::open(path).map_err(|error| format!("{}: cannot be opened: {error}", path.display()))?;
+    let (mut reader, heading) =
+        reader_of(std::io::BufReader::new(file)).map_err(|(line, fault)| wrong(line, &fault.what))?;
+    let places = map.places(&heading).map_err(|fault| wrong(1, &fault.what))?;
+    let Some((_, Place::Column(index))) = places.first() else { return Ok(Vec::new()) };
+    let (mut row, mut found) = (StringRecord::new(), Vec::new());
+    while reader.read_record(&mut row).map_err(unreadable).map_err(|(line, fault)| wrong(line, &fault.what))? {
+        let cell = row.get(*index).unwrap_or_default().trim();
+        if !cell.is_empty() {
+            found.push((row.position().map_or(0, csv::Position::line), cell.to_owned()));
+        }
+    }
+    Ok(found)
+}
+
+fn quoted(name: &str) -> String {
+    name.replace('"', "")
 }
 
 fn typed(key: &str, value: &str) -> Value {

@@ -11,6 +11,7 @@
 //! * [`picture`]: the call at a glance.
 //! * [`files`], [`name`]: how files are written, called and found.
 
+pub mod declined;
 pub mod digest;
 pub mod error;
 pub mod files;

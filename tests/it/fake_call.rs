@@ -8,7 +8,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use oneside::consent::{Act, Event};
 use oneside::ring::ring;
 use oneside::run::live::intake::RingEnds;
-use oneside::run::live::{Answer, Asked, Asks, Desk, DeskError, Ended, Handle, Lost, Matter, OpenCall, Recording, State};
+use oneside::run::live::{
+    Answer, Asked, Asks, Desk, DeskError, Ended, Handle, Lost, Matter, OpenCall, Recording, State,
+};
 
 /// Rate of the call, Hz.
 pub const RATE: u32 = 8_000;

@@ -282,7 +282,8 @@ fn broken(scratch: &Scratch, bytes: &[u8], how: fn()) -> (Vec<u8>, Arc<Desk>, th
     let (inlet, drain) = ring(2 * RATE as usize, 2);
     let inner = OneRing::new(drain, delivery, RATE, RATE, None);
     let intake = Box::new(Broken { inner, left: 4, how });
-    let sound = Sound { delivery, source_hz: RATE, rate_hz: RATE, encoding: "test".into(), intake, block_frames: BLOCK };
+    let sound =
+        Sound { delivery, source_hz: RATE, rate_hz: RATE, encoding: "test".into(), intake, block_frames: BLOCK };
     let desk = Arc::new(Desk::default());
     let new = NewCall::new("call".into(), sound);
     let (_, worker) = start(&Arc::new(orders), &desk, new).unwrap();

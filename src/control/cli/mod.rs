@@ -21,6 +21,7 @@ pub mod live;
 pub mod pipe;
 pub mod presets;
 pub mod progress;
+pub mod reconcile;
 #[cfg(feature = "capture")]
 pub mod record;
 pub mod replay;
@@ -68,6 +69,8 @@ enum Command {
     Replay(replay::Args),
     /// Re-check what is stored against its manifests and ledgers.
     Verify(verify::Args),
+    /// Hold the switch's list of calls against what became of them.
+    Reconcile(reconcile::Args),
     /// Delete a call, or its customer's track, for good; leaves a receipt.
     Erase(erase::Args),
     /// Delete calls past their retention; leaves receipts.
@@ -105,6 +108,7 @@ pub fn main() -> Exit {
         Command::Serve(args) => serve::main(&args),
         Command::Replay(args) => replay::main(&args),
         Command::Verify(args) => verify::main(&args),
+        Command::Reconcile(args) => reconcile::main(&args),
         Command::Erase(args) => erase::main(&args),
         Command::Sweep(args) => sweep::main(&args),
         Command::Evaluate(args) => evaluate::main(&args),

@@ -69,7 +69,8 @@ fn run(args: &Args) -> Result<Exit, (Exit, String)> {
     let limits = Limits { calls_max: serve.calls_max };
     let told = Box::new(move |told: &Told<'_>| tell(told, json));
     let desk = Arc::clone(&started.desk);
-    let board = Arc::new(Switchboard::new(Arc::clone(&started.orders), desk, shards, limits, told));
+    let board = Switchboard::new(Arc::clone(&started.orders), desk, shards, limits, told);
+    let board = Arc::new(board.map_err(|error| (Exit::Disk, error.to_string()))?);
     started.desk.figures_of({
         let board = Arc::clone(&board);
         Box::new(move || board.figures())

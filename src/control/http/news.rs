@@ -67,6 +67,10 @@ impl News {
         }
     }
 
+    fn is_heard(&self) -> bool {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|out| out.receiver_count() > 0)
+    }
+
     /// Ends all streams.
     fn end(&self) {
         *self.out.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -82,6 +86,11 @@ pub async fn look(shared: Arc<Shared>, stop: impl Fn() -> bool) {
         ticks.tick().await;
         if stop() {
             break;
+        }
+        if !shared.news.is_heard() {
+            // Nobody listens, and thousands of calls may be in hand.
+            known.clear();
+            continue;
         }
         let now: BTreeMap<_, _> = shared.desk.states().into_iter().map(|s| (s.call.clone(), s)).collect();
         tell_changes(&shared, &mut known, &now);

@@ -49,9 +49,14 @@ pub struct LiveOrders {
 }
 
 impl LiveOrders {
+    /// A call's name, hashed if names are.
+    pub fn hashed_name(&self, call: &str) -> String {
+        self.namer.as_ref().map_or_else(|| call.to_owned(), |namer| namer.name(call))
+    }
+
     /// The name under which a call is to stand.
     fn stored_name(&self, call: &str) -> String {
-        let name = self.namer.as_ref().map_or_else(|| call.to_owned(), |namer| namer.name(call));
+        let name = self.hashed_name(call);
         if self.settings.live.by_date { format!("{}/{name}", Timestamp::now().strftime("%Y/%m/%d")) } else { name }
     }
 }

@@ -24,6 +24,7 @@ use crate::source::exchange::{
 use crate::source::wire::pace::Pace;
 use crate::split::Delivery;
 use crate::store::StoreError;
+use crate::store::declined::{Declines, NotRecorded};
 
 /// Frames that a call hands over at a time, at most: 200 ms at 8 kHz. It is memory of every call.
 const BLOCK_FRAMES: usize = 1_600;
@@ -48,6 +49,8 @@ pub struct Switchboard {
     draining: AtomicBool,
     declined: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     begun: Mutex<BTreeMap<&'static str, u64>>,
+    /// The list of calls that were not recorded.
+    list: Mutex<Declines>,
     told: Box<dyn Fn(&Told<'_>) + Send + Sync>,
 }
 
@@ -82,8 +85,9 @@ impl Switchboard {
         shards: Shards,
         limits: Limits,
         told: Box<dyn Fn(&Told<'_>) + Send + Sync>,
-    ) -> Switchboard {
-        Switchboard {
+    ) -> Result<Switchboard, StoreError> {
+        let list = Declines::open(&orders.out)?;
+        Ok(Switchboard {
             orders: Mutex::new(orders),
             desk,
             shards: Mutex::new(Some(Arc::new(shards))),
@@ -91,8 +95,9 @@ impl Switchboard {
             draining: AtomicBool::new(false),
             declined: Mutex::default(),
             begun: Mutex::default(),
+            list: Mutex::new(list),
             told,
-        }
+        })
     }
 
     /// Other orders for the calls that begin from now on; those in hand keep theirs.
@@ -173,6 +178,20 @@ impl Switchboard {
         Ok(shards)
     }
 
+    /// Counts a call that is not recorded, and enters it in the list by which the switch's own is held against ours (FIN-02).
+    fn note_declined(&self, source: &'static str, reason: &'static str, call: Option<&str>, why: Option<&str>) {
+        *held(&self.declined).entry((source, reason)).or_default() += 1;
+        if let Some(call) = call {
+            let name = held(&self.orders).hashed_name(call);
+            let at = Timestamp::now().to_string();
+            let line = NotRecorded { at, call: name, source: source.into(), reason: reason.into() };
+            if held(&self.list).note(&line).is_err() {
+                *held(&self.declined).entry((source, "list_failed")).or_default() += 1;
+            }
+        }
+        (self.told)(&Told::Declined { source, reason, call, why });
+    }
+
     fn begin_call(&self, arrival: &Arrival) -> Result<Begun, Declined> {
         let shards = self.admit(arrival)?;
         let orders = Arc::clone(&held(&self.orders));
@@ -208,17 +227,14 @@ impl Exchange for Switchboard {
                 (self.told)(&Told::Began { source: arrival.source, call: &arrival.call });
             }
             Err(Declined { reason, why }) => {
-                *held(&self.declined).entry((arrival.source, reason)).or_default() += 1;
-                let call = Some(arrival.call.as_str());
-                (self.told)(&Told::Declined { source: arrival.source, reason, call, why: Some(why) });
+                self.note_declined(arrival.source, reason, Some(&arrival.call), Some(why));
             }
         }
         begun
     }
 
     fn declined(&self, source: &'static str, reason: &'static str, call: Option<&str>) {
-        *held(&self.declined).entry((source, reason)).or_default() += 1;
-        (self.told)(&Told::Declined { source, reason, call, why: None });
+        self.note_declined(source, reason, call, None);
     }
 }
 

@@ -239,6 +239,21 @@ impl Journal {
     }
 }
 
+/// The name of the call whose directory in `.live` this is, if its journal has an opening.
+pub(super) fn name_in(own: &Path) -> Option<String> {
+    let path = own.join(JOURNAL);
+    let mut name = None;
+    let mut visit = |line: Line, _: &str| {
+        if let Line::Opening(opening) = line {
+            name = Some(opening.about.call);
+        }
+        // The first line is enough.
+        Err(StoreError::Record { file: PathBuf::new(), why: String::new() })
+    };
+    let _ = read(&mut File::open(&path).ok()?, &path, &mut visit);
+    name
+}
+
 /// Reads a journal from its beginning, up to the first line that is not whole: what follows one that was torn was
 /// never made durable. `visit` gets each line and its text, without the end.
 pub(super) fn read(

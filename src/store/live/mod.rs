@@ -36,7 +36,7 @@ mod tests;
 
 pub use journal::{Gap, Opening};
 pub use list::InputList;
-pub use place::{LivePlace, RESERVE_BYTES, Waiting, all_in_hand, claim, in_hand};
+pub use place::{LivePlace, RESERVE_BYTES, Waiting, all_in_hand, all_in_hand_by_name, claim, in_hand};
 pub use recorder::{LiveRecorder, Standing};
 pub use recover::{Outcome, Recovered, recover};
 

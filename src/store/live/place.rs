@@ -8,7 +8,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::journal::JOURNAL;
+use super::journal::{self, JOURNAL};
 use super::seal::MANIFEST;
 use crate::store::StoreError;
 use crate::store::error::Naming;
@@ -116,6 +116,13 @@ pub fn all_in_hand(dir: &Path) -> Vec<(String, Waiting)> {
     let found = dirs(&live).unwrap_or_default();
     let named = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     found.iter().filter_map(|path| Some((named(path), waiting(path)?))).collect()
+}
+
+/// The same by the calls' names, as far as their journals tell them.
+pub fn all_in_hand_by_name(dir: &Path) -> Vec<(String, Waiting)> {
+    let live = dir.join(LIVE_DIR);
+    let found = all_in_hand(dir).into_iter();
+    found.filter_map(|(escaped, waiting)| Some((journal::name_in(&live.join(escaped))?, waiting))).collect()
 }
 
 fn waiting(own: &Path) -> Option<Waiting> {
