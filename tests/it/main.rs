@@ -46,3 +46,4 @@ mod replay;
 mod resume;
 #[cfg(all(unix, feature = "http"))]
 mod switch;
+mod tones;
