@@ -5,6 +5,7 @@
 //! * [`desk`]: the calls in hand, by name; [`mod@start`]: how one begins; [`tokens`]: standing ones.
 //! * [`intake`], [`two_rings`]: from the rings to the planes; [`outlet`], [`meter`]: where it goes, what is shown.
 //! * [`worker`]: a call at work; [`alone`]: on a thread of its own; [`shard`]: many on one thread.
+//! * [`question`]: what keys mean, and when.
 //! * `piping`: a pipe as a call's source; `sidecar`, [`auto`]: the sound devices of a workstation.
 //! * [`replay`]: a call made again from its list of inputs.
 
@@ -18,6 +19,7 @@ pub mod meter;
 pub mod outlet;
 #[cfg(feature = "pipe")]
 pub mod piping;
+pub mod question;
 pub mod replay;
 pub mod shard;
 #[cfg(feature = "capture")]

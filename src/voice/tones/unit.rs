@@ -1,7 +1,7 @@
 //! Two sinusoids in 10 ms: which pair of keypad tones a unit of sound is made of, if it is made of nothing else.
 //!
 //! In the order of their cost, and each only where the one before found nothing against it: three lags of the
-//! autocorrelation (two sinusoids of these frequencies leave a small region of them), eight Goertzel filters, the true
+//! autocorrelation (those of a pair lie near a straight line between those of its tones), eight Goertzel filters, the true
 //! frequencies from the phases of both halves, and a least-squares fit of both tones that says how much is left over.
 //! Rates beyond 16 kHz are averaged down to between 8 and 16 kHz first, as for the levels.
 
@@ -54,6 +54,9 @@ impl Unit {
     }
 }
 
+/// How far the first three lags of a unit may lie from those of a pair, as a sum of squares: 0.1 each.
+const LAGS_OFF_MAX: f32 = 0.03;
+
 /// What is worked with at one rate.
 #[derive(Clone, Debug)]
 pub(super) struct Grid {
@@ -62,6 +65,7 @@ pub(super) struct Grid {
     /// Radians a sample of each tone.
     omega: [f32; 8],
     region: Region,
+    keys: Keys,
 }
 
 /// Where the first two lags of a pair's autocorrelation lie.
@@ -76,7 +80,7 @@ impl Grid {
     pub fn new(rate_hz: u32) -> Grid {
         let fold = (rate_hz / RATE_MIN_HZ).max(1) as usize;
         let omega = TONES_HZ.map(|hz| TAU * hz * fold as f32 / rate_hz.max(1) as f32);
-        Grid { fold, omega, region: Region::of(&omega) }
+        Grid { fold, omega, region: Region::of(&omega), keys: Keys::of(&omega) }
     }
 
     /// Samples of the call that make one sample worked with.
@@ -92,7 +96,11 @@ impl Grid {
         } else {
             average(samples, self.fold, &mut folded)
         };
-        if unit.len() < UNIT_MAX / 4 || !self.region.holds(unit) {
+        if unit.len() < UNIT_MAX / 4 {
+            return None;
+        }
+        let lags = lags(unit);
+        if !self.region.holds(lags) || !self.keys.any_like(lags) {
             return None;
         }
         let mut plain = [0.0; UNIT_MAX];
@@ -163,32 +171,66 @@ impl Region {
         Region { first: [low - 0.04, high + 0.02], spread: [narrow - 0.04, wide + 0.06] }
     }
 
-    fn holds(&self, unit: &[i16]) -> bool {
-        let [power, first, second] = lags(unit);
-        let (first, second) = (first / power, second / power);
+    fn holds(&self, [first, second, _]: [f32; 3]) -> bool {
         let spread = second - (2.0 * first * first - 1.0);
         let within = |[low, high]: [f32; 2], x: f32| low <= x && x <= high;
         within(self.first, first) && within(self.spread, spread)
     }
 }
 
-/// The energy of a unit and its products with itself one and two samples later, of samples an eighth of their size.
-fn lags(unit: &[i16]) -> [f32; 3] {
-    let count = unit.len() - 2;
-    let (zero, one, two) = (&unit[..count], &unit[1..count + 1], &unit[2..count + 2]);
-    let mut sums = [0i64; 3];
-    // A product is at most 2^24: 80 of them fit into 31 bits.
-    for ((zero, one), two) in zero.chunks(80).zip(one.chunks(80)).zip(two.chunks(80)) {
-        let mut part = [0i32; 3];
-        for ((x, y), z) in zero.iter().zip(one).zip(two) {
-            let (x, y, z) = (i32::from(x >> 3), i32::from(y >> 3), i32::from(z >> 3));
-            part[0] += x * x;
-            part[1] += x * y;
-            part[2] += x * z;
-        }
-        sums = [0, 1, 2].map(|i| sums[i] + i64::from(part[i]));
+/// For each key the lags of its column's tone alone, the way from there to those of its row's, and the square of its
+/// length turned over: a pair lies on that way, the nearer to its row the louder that is.
+#[derive(Clone, Debug)]
+struct Keys {
+    column: [[f32; 16]; 3],
+    way: [[f32; 16]; 3],
+    over: [f32; 16],
+}
+
+impl Keys {
+    fn of(omega: &[f32; 8]) -> Keys {
+        let lag = |tone: usize, k: usize| ((k + 1) as f32 * omega[tone]).cos();
+        let column = [0, 1, 2].map(|k| std::array::from_fn(|key| lag(4 + key % 4, k)));
+        let way = [0, 1, 2].map(|k| std::array::from_fn(|key| lag(key / 4, k) - lag(4 + key % 4, k)));
+        let over = std::array::from_fn(|key| 1.0 / (0..3).map(|k| way[k][key] * way[k][key]).sum::<f32>());
+        Keys { column, way, over }
     }
-    sums.map(|sum| sum as f32)
+
+    /// Whether these are near the lags of any pair.
+    fn any_like(&self, lags: [f32; 3]) -> bool {
+        let mut off = [0.0f32; 16];
+        for key in 0..16 {
+            let from = [0, 1, 2].map(|k| lags[k] - self.column[k][key]);
+            let way = [0, 1, 2].map(|k| self.way[k][key]);
+            let along = (from[0] * way[0] + from[1] * way[1] + from[2] * way[2]) * self.over[key];
+            let share = along.clamp(0.1, 0.9);
+            let rest = [0, 1, 2].map(|k| from[k] - share * way[k]);
+            off[key] = rest[0] * rest[0] + rest[1] * rest[1] + rest[2] * rest[2];
+        }
+        off.iter().any(|off| *off <= LAGS_OFF_MAX)
+    }
+}
+
+/// The products of a unit with itself one, two and three samples later, as shares of its energy.
+fn lags(unit: &[i16]) -> [f32; 3] {
+    // Samples an eighth of their size: a product is at most 2^24, and 80 of them fit into 31 bits.
+    let mut small = [0; UNIT_MAX];
+    for (small, sample) in small.iter_mut().zip(unit) {
+        *small = sample >> 3;
+    }
+    let count = unit.len() - 3;
+    let later = |lag: usize| &small[lag..count + lag];
+    let energy = product(later(0), later(0)).max(1.0);
+    [1, 2, 3].map(|lag| product(later(0), later(lag)) / energy)
+}
+
+#[inline(never)]
+fn product(a: &[i16], b: &[i16]) -> f32 {
+    let mut sum = 0i64;
+    for (a, b) in a.chunks(80).zip(b.chunks(80)) {
+        sum += i64::from(a.iter().zip(b).map(|(a, b)| i32::from(*a) * i32::from(*b)).sum::<i32>());
+    }
+    sum as f32
 }
 
 /// A least-squares fit of two sinusoids. The time is counted from the middle, where cosines and sines are orthogonal,
