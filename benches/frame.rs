@@ -2,7 +2,7 @@
 //!
 //!     cargo bench --bench frame
 //!
-//! The budget: guard and doubt together at most 80 ns.
+//! The budget: guard and doubt together at most 80 ns; keypad tones at most 150 ns a side.
 
 #[path = "calls/mod.rs"]
 mod calls;
@@ -16,7 +16,7 @@ use oneside::bleed::{Ear, Reference};
 use oneside::call::{Call, Opening, Outlet};
 use oneside::consent::{Cleared, Terms};
 use oneside::split::Doubt;
-use oneside::voice::{Bank, Mode, Speech};
+use oneside::voice::{Bank, Mode, Speech, Tones};
 
 const FRAME: usize = 160;
 
@@ -96,6 +96,18 @@ fn frame(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("frame");
     group.bench_function("levels", |b| {
         b.iter_custom(|n| timed(n, whole, || |number| _ = black_box(measure(number))));
+    });
+    group.bench_function("tones of both sides", |b| {
+        b.iter_custom(|n| {
+            timed(n, whole, || {
+                let mut tones = [Tones::new(8_000), Tones::new(8_000)];
+                let (frames, levels) = (&frames, &levels);
+                move |number| {
+                    let ((agent, customer), levels) = (frames[number], &levels[number]);
+                    black_box((tones[0].hear(agent, levels.agent), tones[1].hear(customer, levels.customer)));
+                }
+            })
+        });
     });
     group.bench_function("guard", |b| {
         b.iter_custom(|n| {

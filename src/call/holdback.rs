@@ -16,6 +16,8 @@ pub struct Waiting {
     pub doubtful: bool,
     /// The customer's side was active in each half.
     pub customer_active: [bool; 2],
+    /// Each half holds the tone of a key.
+    pub toned: [bool; 2],
 }
 
 /// A ring of frames with a place for each that may wait.
@@ -50,11 +52,17 @@ impl Holdback {
     }
 
     /// Takes in the newest frame. There must be room: the call lets the oldest go first.
-    pub fn push(&mut self, frame: Frame<'_, Agent>, doubtful: bool, customer_active: [bool; 2]) {
+    pub fn push(
+        &mut self,
+        frame: Frame<'_, Agent>,
+        doubtful: bool,
+        customer_active: [bool; 2],
+        toned: [bool; 2],
+    ) {
         assert!(self.waiting < self.slots.len(), "the call lets a frame go before it takes one more");
         let slot = (self.oldest + self.waiting) % self.slots.len();
         let length = frame.samples().len();
-        self.slots[slot] = Waiting { at: frame.at(), length, doubtful, customer_active };
+        self.slots[slot] = Waiting { at: frame.at(), length, doubtful, customer_active, toned };
         self.sound[slot * self.frame_max..][..length].copy_from_slice(frame.samples());
         self.waiting += 1;
     }
@@ -65,6 +73,14 @@ impl Holdback {
         let waiting = self.slots[self.oldest];
         let samples = &self.sound[self.oldest * self.frame_max..][..waiting.length];
         (waiting, Frame::new(waiting.at, samples))
+    }
+
+    /// The last halves that wait hold a tone, as is known only now.
+    pub fn tone_before(&mut self, halves: usize) {
+        for back in 0..halves.min(2 * self.waiting) {
+            let slot = (self.oldest + self.waiting - 1 - back / 2) % self.slots.len();
+            self.slots[slot].toned[1 - back % 2] = true;
+        }
     }
 
     /// Wipes what waits of `span`: somebody masked it.
@@ -105,7 +121,7 @@ mod tests {
     #[test]
     fn what_is_printed_of_the_frames_that_wait_holds_no_sound() {
         let mut holdback = Holdback::new(2, 4);
-        holdback.push(Frame::new(MediaTime::ZERO, &[12_345; 4]), false, [false; 2]);
+        holdback.push(Frame::new(MediaTime::ZERO, &[12_345; 4]), false, [false; 2], [false; 2]);
         let printed = format!("{holdback:?}");
         assert!(!printed.contains("12345") && printed.contains("waiting: 1"), "{printed}");
     }

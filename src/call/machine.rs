@@ -11,13 +11,16 @@ use crate::audio::{Agent, Customer, FRAMES_PER_SECOND, Frame, Levels, MediaTime,
 use crate::bleed::Ear;
 use crate::consent::{Authority, Dropped, Effect, Event, Gate, Ledger, Outcome, Stamped};
 use crate::split::{Doubt, Finding, Remedy};
-use crate::voice::Speech;
+use crate::voice::{Speech, Toned};
 use crate::voice::hangover::{self, Hangover, Word};
 
 mod live;
+mod tones;
 
 pub(crate) use live::place_now;
 pub use live::{Doors, Took};
+pub use tones::Press;
+use tones::Keypads;
 
 /// Frames that the agent's side may wait: what the guard looks ahead and the lead-in.
 pub const HOLDBACK_FRAMES: usize = Ear::LOOK_FRAMES + hangover::LOOK_FRAMES;
@@ -49,6 +52,7 @@ pub struct Call {
     released: MediaTime,
     /// What is missing on the agent's side, and on the customer's.
     gaps: [Gaps; 2],
+    keypads: Keypads,
     written: Runs,
     rejected: u64,
     beyond_end: u64,
@@ -68,6 +72,8 @@ struct Heard {
     span: Span,
     doubtful: bool,
     customer_active: [bool; 2],
+    /// The tones of keys, on the agent's side and on the customer's.
+    toned: [Toned; 2],
 }
 
 impl Call {
@@ -99,6 +105,7 @@ impl Call {
             now: MediaTime::ZERO,
             released: MediaTime::ZERO,
             gaps: Default::default(),
+            keypads: Keypads::new(opening.rate_hz),
             written: Runs::default(),
             rejected: 0,
             beyond_end: 0,
@@ -143,7 +150,8 @@ impl Call {
         if self.doubt.is_whole() {
             self.gate.quarantine();
         }
-        self.heard = Some(Heard { span: sound.span(), doubtful, customer_active: active(&levels) });
+        let toned = self.keypads.hear(sound, &levels);
+        self.heard = Some(Heard { span: sound.span(), doubtful, customer_active: active(&levels), toned });
         sound.agent
     }
 
@@ -152,11 +160,12 @@ impl Call {
     pub fn settle(&mut self, sound: &Stereo<'_>, speech: Speech, out: &mut impl Outlet) {
         let heard = self.heard.take().expect("listen comes before settle");
         assert_eq!(heard.span, sound.span(), "the frame settled is the frame heard");
-        self.settle_customer(sound.customer, heard.doubtful, out);
+        self.leave_out_tones(&heard, out);
+        self.settle_customer(sound.customer, &heard, out);
         self.now = heard.span.until;
         self.gaps[1].forget(self.now);
         self.tally.agent.heard += heard.span.samples();
-        self.holdback.push(sound.agent, heard.doubtful, heard.customer_active);
+        self.holdback.push(sound.agent, heard.doubtful, heard.customer_active, heard.toned[0].units);
         self.speech.push_back(speech);
         if self.speech.len() > Ear::LOOK_FRAMES {
             self.guard_speaks();
@@ -208,35 +217,44 @@ impl Call {
     }
 
     /// The customer's side of the frame in hand, cut where events fall into it.
-    fn settle_customer(&mut self, frame: Frame<'_, Customer>, doubtful: bool, out: &mut impl Outlet) {
+    fn settle_customer(&mut self, frame: Frame<'_, Customer>, heard: &Heard, out: &mut impl Outlet) {
         let span = frame.span();
         self.tally.customer.heard += span.samples();
         let mut from = span.from;
         while let Some(pending) = self.pending.pop_front_if(|pending| pending.stamped.at < span.until) {
             let until = pending.stamped.at.max(from);
-            self.settle_between(frame.part(Span::new(from, until)), doubtful, out);
+            self.settle_between(frame.part(Span::new(from, until)), heard, out);
             from = until;
             self.take(pending, from, out);
         }
-        self.settle_between(frame.part(Span::new(from, span.until)), doubtful, out);
+        self.settle_between(frame.part(Span::new(from, span.until)), heard, out);
     }
 
     /// Sound of the customer's between two events, cut where it is missing and where the gate's answer changes.
-    fn settle_between(&mut self, sound: Frame<'_, Customer>, doubtful: bool, out: &mut impl Outlet) {
+    fn settle_between(&mut self, sound: Frame<'_, Customer>, heard: &Heard, out: &mut impl Outlet) {
         let mut rest = sound.span();
         while !rest.is_empty() {
             let (mut part, missing) = self.gaps[1].first_part(rest);
             part.until = self.gate.edge(part).filter(|_| missing.is_none()).unwrap_or(part.until);
-            let refused = missing.map(Missing::reason).or(doubtful.then_some(Dropped::Doubt));
-            self.settle_piece(sound.part(part), refused, out);
+            let toned;
+            (part, toned) = heard.customer_toned(part);
+            let refused = missing.map(Missing::reason).or(heard.doubtful.then_some(Dropped::Doubt));
+            self.settle_piece(sound.part(part), refused, toned, out);
             rest.from = part.until;
         }
     }
 
-    fn settle_piece(&mut self, piece: Frame<'_, Customer>, refused: Option<Dropped>, out: &mut impl Outlet) {
+    fn settle_piece(
+        &mut self,
+        piece: Frame<'_, Customer>,
+        refused: Option<Dropped>,
+        toned: bool,
+        out: &mut impl Outlet,
+    ) {
         let span = piece.span();
         let samples = span.samples();
         match refused.map_or_else(|| self.gate.customer(piece), Err) {
+            Ok(_) if toned => self.tally.customer.leave_out(Dropped::Tone, samples),
             Ok(cleared) => {
                 if let Authority::Grants(number) = cleared.authority() {
                     self.written.add(number, span);
@@ -294,9 +312,8 @@ impl Call {
         let words = self.words.pop_front().expect("it was decided");
         let (waiting, frame) = self.holdback.oldest();
         self.released = frame.span().until;
-        for ((unit, mut word), customer_active) in
-            units(frame.span()).into_iter().zip(words).zip(waiting.customer_active)
-        {
+        let halves = waiting.customer_active.into_iter().zip(waiting.toned);
+        for ((unit, mut word), (customer_active, toned)) in units(frame.span()).into_iter().zip(words).zip(halves) {
             let mut rest = unit;
             loop {
                 // A unit of which some is missing is decided in parts, each with its part of the proof.
@@ -308,7 +325,10 @@ impl Call {
                     _ if waiting.doubtful => Err(Dropped::Doubt),
                     Word::NotSpeech => Err(Dropped::NotSpeech),
                     Word::Bleed => Err(Dropped::Bleed),
-                    Word::Keep(heard) => self.gate.agent(frame.part(span), heard),
+                    Word::Keep(heard) => {
+                        let cleared = self.gate.agent(frame.part(span), heard);
+                        if toned { cleared.and(Err(Dropped::Tone)) } else { cleared }
+                    }
                 };
                 let agent = cleared.map(|cleared| out.write(cleared));
                 match agent {

@@ -28,7 +28,7 @@ mod machine;
 pub use closing::{CallResult, Closing};
 pub use gaps::{Missing, Of};
 pub(crate) use machine::place_now;
-pub use machine::{Call, Doors, HOLDBACK_FRAMES, REACH_MS_MAX, Took};
+pub use machine::{Call, Doors, HOLDBACK_FRAMES, Press, REACH_MS_MAX, Took};
 pub use opening::Opening;
 pub use tally::{Account, Tally};
 
@@ -47,6 +47,12 @@ pub trait Outlet {
     /// Wipes a stretch of the customer's track that a withdrawal erases or a mask leaves out. Never called for sound that
     /// was known beforehand to be withdrawn or masked: that is not written at all.
     fn erase_customer(&mut self, span: Span);
+
+    /// Wipes a stretch of the customer's track that has turned out to hold the beginning of a key's tone (PAY-05): at
+    /// most some tens of milliseconds, the last that were written.
+    fn erase_tone(&mut self, span: Span) {
+        self.erase_customer(span);
+    }
 
     /// Is told what became of each unit of at most 10 ms, for pictures; sound is not among it.
     fn trace(&mut self, _unit: Trace) {}

@@ -2,7 +2,7 @@
 
 use super::resolve::{Layers, bad, default};
 use super::{ConfigError, Setting};
-use crate::policy::Staff;
+use crate::policy::{Keys, Staff};
 
 /// Longest reach of a mask, seconds: it is memory, and what a crash loses.
 pub const REACH_MAX_S: u32 = 60;
@@ -30,6 +30,8 @@ pub struct Live {
     pub list: Setting<bool>,
     /// The call may be passed through into a regular file.
     pub pass_through_to_file: bool,
+    /// What the keys of a telephone mean; `None`: nothing.
+    pub keys: Option<Keys>,
     /// Rules for staff.
     pub staff: Staff,
     /// Calls are stored in a directory for each day (UTC).
@@ -64,6 +66,8 @@ impl Layers<'_> {
             let message = format!("{value} ms is too long; at most {WORST_BUFFERING_MAX_MS} ms");
             return Err(bad("worst_buffering_ms", *origin, message));
         }
+        let purposes = self.pick(|raw| raw.purposes.clone()).map(|setting| setting.value);
+        let keys = self.0.iter().find_map(|(_, raw)| raw.keys.clone());
         let staff = self.0.iter().find_map(|(_, raw)| raw.staff.clone());
         let danger = self.0.iter().find_map(|(_, raw)| raw.danger.clone()).unwrap_or_default();
         #[cfg(feature = "serve")]
@@ -80,6 +84,7 @@ impl Layers<'_> {
             worst_buffering_ms: worst,
             free_min_mib: self.pick(|raw| raw.free_min_mib).unwrap_or(default(FREE_MIN_MIB)),
             list: self.flag(|raw| raw.list),
+            keys: keys.map(|keys| keys.resolve(purposes.as_deref())).transpose()?,
             staff: staff.map(|staff| staff.resolve()).transpose()?.unwrap_or_default(),
             pass_through_to_file: danger.pass_through_to_file.unwrap_or(false),
         })

@@ -5,6 +5,7 @@
 //! "record"`, `dtmf_refuse_only`) exist only to be refused with the rule (CON-03).
 
 pub mod explain;
+pub mod keys;
 pub mod live;
 pub mod raw;
 pub mod resolve;
@@ -14,6 +15,7 @@ pub mod serve;
 pub mod staff;
 
 pub use explain::{customer_sentence, explain};
+pub use keys::{RawKey, RawKeys};
 pub use live::Live;
 pub use raw::{Raw, RawDanger};
 pub use resolve::{AgentSide, Alone, DigestKind, LEAD_IN_MS, Names, Settings, Sided, TAIL_MS, resolve};

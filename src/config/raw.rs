@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{ConfigError, Origin, RawStaff};
+use super::{ConfigError, Origin, RawKeys, RawStaff};
 
 /// One layer of configuration. The names are those of the TOML file; the environment says `ONESIDE_` and the name in
 /// capitals; the flags say the name with dashes.
@@ -59,6 +59,8 @@ pub struct Raw {
     pub free_min_mib: Option<u64>,
     /// Live calls: also keep the input list, for `replay`.
     pub list: Option<bool>,
+    /// Live calls: what the keys of a telephone mean.
+    pub keys: Option<RawKeys>,
     /// Rules for staff.
     pub staff: Option<RawStaff>,
     /// A media server's calls.
@@ -117,6 +119,7 @@ impl Raw {
             worst_buffering_ms: env.parsed("worst_buffering_ms")?,
             free_min_mib: env.parsed("free_min_mib")?,
             list: env.parsed("list")?,
+            keys: None,
             staff: None,
             #[cfg(feature = "serve")]
             serve: None,

@@ -36,6 +36,8 @@ pub enum Dropped {
     OutsideWindow,
     /// Either: somebody masked it afterwards (ONE-09).
     Masked,
+    /// Either: the tone of a key, which is no talk and may be part of a card's number (PAY-05). Intended.
+    Tone,
     /// Either: it was in hand when the process died or the store failed, and was not stored.
     Interrupted,
     /// Either: it was lost on its way; silence of the same length keeps the time line. Unintended.
@@ -64,6 +66,7 @@ impl Dropped {
         Dropped::Private,
         Dropped::OutsideWindow,
         Dropped::Masked,
+        Dropped::Tone,
         Dropped::Interrupted,
         Dropped::Lost,
         Dropped::Absent,
@@ -88,6 +91,7 @@ impl Dropped {
             Dropped::Private => "private",
             Dropped::OutsideWindow => "outside_window",
             Dropped::Masked => "masked",
+            Dropped::Tone => "tone",
             Dropped::Interrupted => "interrupted",
             Dropped::Lost => "lost",
             Dropped::Absent => "absent",

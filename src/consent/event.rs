@@ -224,6 +224,12 @@ pub enum Refusal {
     UnknownEvent,
     /// An act that does not exist (CON-02).
     UnknownAct,
+    /// A key that grants was pressed while no question was open (CON-18).
+    OutsideQuestion,
+    /// A key that grants was pressed on the agent's side (CON-18).
+    NotTheCustomer,
+    /// The tone of a key was as loud on both sides: whose it was cannot be told (CON-18).
+    WhoseKey,
     /// A field that the event needs is missing or unusable.
     BadField,
 }

@@ -1,10 +1,13 @@
 //! What may be recorded of whom, and when: pure data, made up before a call begins (SEL-01, SEL-02, SEL-06, INF-04).
 //!
-//! It can only shut. Nothing in here opens the customer's door.
+//! It can only shut. Nothing in here opens the customer's door: what a key means is written down here, whether it counts
+//! is decided where it is pressed.
 
+pub mod keys;
 pub mod numbers;
 pub mod windows;
 
+pub use keys::Keys;
 pub use numbers::NeverRecord;
 pub use windows::{Limits, Window, Windows, WindowsError};
 

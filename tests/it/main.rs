@@ -11,6 +11,7 @@ mod desk;
 mod door_live;
 mod door_oracle;
 mod door_rules;
+mod door_tones;
 mod encode;
 mod evaluate;
 #[cfg(feature = "http")]
@@ -50,3 +51,4 @@ mod serve;
 mod serve_common;
 #[cfg(all(unix, feature = "http"))]
 mod switch;
+mod tones;

@@ -99,6 +99,14 @@ fn refused(refusal: &str) -> (&'static str, &'static str) {
         ),
         "call_over" => ("the call is over", "nothing can be granted any more"),
         "unknown_party" => ("there is no such party on the line", "report `joined` first, or correct the name"),
+        "outside_question" => (
+            "a key grants only while the question is open (CON-18)",
+            "make the announcement, report `told`, and ask again",
+        ),
+        "not_the_customer" | "whose_key" => (
+            "a key grants only if the customer surely pressed it (CON-18)",
+            "ask the customer to press it again",
+        ),
         "unknown_act" => {
             ("this is no act by which one says yes (CON-02)", "use dtmf, spoken_yes, button, api or token")
         }

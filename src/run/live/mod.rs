@@ -6,6 +6,7 @@
 //! * [`intake`], [`two_rings`]: from the rings to the planes; [`outlet`], [`meter`]: where it goes, what is shown.
 //! * [`switchboard`]: where the sources of a media server get their calls.
 //! * [`worker`]: a call at work; [`alone`]: on a thread of its own; [`shard`]: many on one thread.
+//! * [`question`]: what keys mean, and when.
 //! * `piping`: a pipe as a call's source; `sidecar`, [`auto`]: the sound devices of a workstation.
 //! * [`replay`]: a call made again from its list of inputs.
 
@@ -19,6 +20,7 @@ pub mod meter;
 pub mod outlet;
 #[cfg(feature = "pipe")]
 pub mod piping;
+pub mod question;
 pub mod replay;
 pub mod sealing;
 pub mod shard;

@@ -102,6 +102,10 @@ impl Outlet for LiveOutlet {
         self.recorder.erase_customer(span);
     }
 
+    fn erase_tone(&mut self, span: Span) {
+        self.recorder.erase_tone(span);
+    }
+
     fn trace(&mut self, unit: Trace) {
         self.talk.add(unit, self.rate_hz);
         if let Some(sketch) = &mut self.sketch {
@@ -131,7 +135,7 @@ impl Talk {
         }
         let word = match unit.agent {
             Ok(()) => 4,
-            Err(Dropped::Paused | Dropped::Private | Dropped::OutsideWindow | Dropped::Masked) => 3,
+            Err(Dropped::Paused | Dropped::Private | Dropped::OutsideWindow | Dropped::Masked | Dropped::Tone) => 3,
             Err(Dropped::Bleed) => 2,
             Err(_) => 1,
         };

@@ -39,6 +39,13 @@ pub enum Line {
         /// Samples of the call settled by then.
         position: u64,
     },
+    /// The beginning of a key's tone, taken off the customer's track again (PAY-05).
+    Tone {
+        /// Its first sample.
+        from: u64,
+        /// The first one behind it.
+        until: u64,
+    },
     /// The digest of the source's bytes so far.
     Digest(SourceDigest),
     /// Everything up to here is in the files.

@@ -206,6 +206,11 @@ impl LiveRecorder {
         }
     }
 
+    fn wipe(&mut self, span: Span) {
+        self.tracks.erase_customer(span);
+        self.customer = self.customer.iter().flat_map(|written| without(*written, span)).collect();
+    }
+
     /// What the journal has to say of it is of use to people only, so it need not get there.
     fn note_failure(&mut self) {
         let why = self.error().map(ToString::to_string).unwrap_or_default();
@@ -221,8 +226,13 @@ impl Outlet for LiveRecorder {
     /// The event that erases was noted before; it is made durable, and then the sound goes, durably, too.
     fn erase_customer(&mut self, span: Span) {
         self.journal.sync();
-        self.tracks.erase_customer(span);
-        self.customer = self.customer.iter().flat_map(|written| without(*written, span)).collect();
+        self.wipe(span);
+    }
+
+    /// Nobody said no: what is noted need not be durable before it is done.
+    fn erase_tone(&mut self, span: Span) {
+        self.journal.write(&Line::Tone { from: span.from.0, until: span.until.0 });
+        self.wipe(span);
     }
 }
 

@@ -70,6 +70,7 @@ impl Replayed {
         match line {
             Line::Event(applied) => self.apply(&applied),
             Line::Gap(gap) => self.losses.add(&gap),
+            Line::Tone { from, until } => self.erase(Span::new(MediaTime(from), MediaTime(until))),
             Line::Quarantined { .. } => self.gate.quarantine(),
             Line::Digest(digest) => self.digest = Some(digest.blake3),
             Line::Checkpoint(checkpoint) => self.pass(*checkpoint),
@@ -82,13 +83,17 @@ impl Replayed {
         let rate_hz = self.opening.plan.rate_hz;
         let stamped = place_now(&self.gate, applied.stamped(rate_hz), MediaTime(applied.position), rate_hz);
         let effect = self.gate.apply_reaching(&stamped, MediaTime(applied.released));
-        let before = samples(&self.customer);
         for hole in effect.erased.iter().map(|erased| erased.span).chain(effect.masked_customer) {
-            self.customer = self.customer.iter().flat_map(|written| without(*written, hole)).collect();
+            self.erase(hole);
         }
-        self.erased_since += before - samples(&self.customer);
         self.rejected += u64::from(matches!(effect.outcome, Outcome::Rejected(_)));
         self.ledger.record(&stamped, &effect);
+    }
+
+    fn erase(&mut self, hole: Span) {
+        let before = samples(&self.customer);
+        self.customer = self.customer.iter().flat_map(|written| without(*written, hole)).collect();
+        self.erased_since += before - samples(&self.customer);
     }
 
     fn pass(&mut self, checkpoint: Checkpoint) {

@@ -1,0 +1,269 @@
+//! The question of a live call, and the keys that answer it (CON-18).
+//!
+//! A key that grants counts only from the customer's own leg, and only while the question is open: from the announcement
+//! on, for as long as the profile says, until the line changes. A key that refuses or withdraws always counts. What was
+//! pressed for nothing is on the record with its reason, but never which key: it may be part of a card's number.
+//!
+//! A tone that is heard in-band may be the other side's, carried over by a line or a headset: up to 300 ms late and 10 to
+//! 30 dB softer. So of a key that is heard on both sides the louder one counts; and a tone that would grant waits
+//! [`SETTLE_MS`] for what the other side says. What was signalled is known to be whose it is. A key that is both signalled and heard counts once.
+
+use std::collections::VecDeque;
+
+use crate::call::{MediaTime, Span};
+use crate::consent::{Act, Decision, Event, PartyId, Refusal};
+use crate::policy::keys::{AgentKey, CustomerKey, Keys};
+use crate::source::exchange::Party;
+
+/// An echo comes no later than this after what it is one of, ms; and the sides may be that much out of step.
+const ECHO_MS: u64 = 400;
+/// How long a tone that would grant waits, ms.
+const SETTLE_MS: u64 = 200;
+/// Within which time the same key, signalled and heard, is one press, ms.
+const ONE_PRESS_MS: u64 = 1_000;
+/// By how much the one side must be louder to be surely the one that pressed, tenths of a decibel.
+const LOUDER: i16 = 60;
+/// Presses that are remembered.
+const REMEMBERED: usize = 16;
+/// Presses for nothing that are put on record, at most.
+const NOTED_MAX: u32 = 50;
+
+/// How a key came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// The wire told of it.
+    Signalled,
+    /// Its tone was heard.
+    InBand {
+        /// How loud, tenths of a decibel below full scale.
+        dbfs_tenths: i16,
+        /// Where its tone began.
+        from: MediaTime,
+    },
+}
+
+/// The question of one call.
+#[derive(Debug)]
+pub struct Question {
+    keys: Keys,
+    rate_hz: u64,
+    /// Who is on the customer's leg, in the order in which they came.
+    on_line: Vec<PartyId>,
+    asked: PartyId,
+    /// Where it is open.
+    open: Option<Span>,
+    recent: VecDeque<Pressed>,
+    /// A yes that was heard, and since when.
+    waiting: Option<(char, MediaTime, Event)>,
+    noted: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Pressed {
+    party: Party,
+    digit: char,
+    how: How,
+    at: MediaTime,
+    /// It was told in the other way as well, or may not be any more.
+    paired: bool,
+}
+
+impl Question {
+    /// Of a call at `rate_hz`, under this map.
+    pub fn new(keys: Keys, rate_hz: u32) -> Question {
+        Question {
+            keys,
+            rate_hz: u64::from(rate_hz),
+            on_line: vec![PartyId::default()],
+            asked: PartyId::default(),
+            open: None,
+            recent: VecDeque::with_capacity(REMEMBERED),
+            waiting: None,
+            noted: 0,
+        }
+    }
+
+    /// Takes note of an event that counted, and where: an announcement where it had arrived, which is behind all that
+    /// waits to be listened to.
+    pub fn counted(&mut self, event: &Event, at: MediaTime) {
+        match event {
+            Event::Told { party, .. } => {
+                let asked = party.clone().or_else(|| self.on_line.first().cloned()).unwrap_or_default();
+                let until = at.0.saturating_add(u64::from(self.keys.question_s()) * self.rate_hz);
+                (self.asked, self.open) = (asked, Some(Span::new(at, MediaTime(until))));
+            }
+            Event::Joined { party } => {
+                if !self.on_line.contains(party) {
+                    self.on_line.push(party.clone());
+                }
+                self.close();
+            }
+            Event::Left { party } => {
+                self.on_line.retain(|one| one != party);
+                self.close();
+            }
+            Event::Held | Event::HungUp => self.close(),
+            Event::Refused { .. } | Event::Withdrawn { .. } => self.waiting = None,
+            Event::Granted(_)
+            | Event::Paused
+            | Event::Resumed
+            | Event::Retrieved
+            | Event::Masked { .. }
+            | Event::Private
+            | Event::PrivateEnded
+            | Event::WindowClosed
+            | Event::WindowOpened
+            | Event::Expired { .. }
+            | Event::Unusable { .. } => {}
+        }
+    }
+
+    /// Whether a yes would count at this place.
+    pub fn is_open(&self, at: MediaTime) -> bool {
+        self.open.is_some_and(|open| open.from <= at && at < open.until)
+    }
+
+    /// A key was pressed on a leg, at this place of the call. What it means, if that is certain at once.
+    pub fn digit(&mut self, party: Party, digit: char, how: How, at: MediaTime) -> Option<Event> {
+        let digit = digit.to_ascii_uppercase();
+        if self.is_told_again(party, digit, how, at) {
+            // The wire says whose it is: there is nothing to wait for.
+            let (_, _, event) = self.waiting.take_if(|(waiting, ..)| *waiting == digit && how == How::Signalled)?;
+            return Some(event);
+        }
+        let elsewhere = self.heard_elsewhere(party, digit, how, at);
+        let paired = elsewhere != Elsewhere::Softer;
+        if self.recent.len() == REMEMBERED {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(Pressed { party, digit, how, at, paired });
+        match (party, elsewhere) {
+            (_, Elsewhere::Louder) => None,
+            (Party::Agent, elsewhere) => self.of_the_agent(digit, elsewhere),
+            (Party::Customer, elsewhere) => self.of_the_customer(digit, how, elsewhere, at),
+        }
+    }
+
+    /// The yes that has waited for long enough, if there is one.
+    pub fn due(&mut self, at: MediaTime) -> Option<Event> {
+        let settle = self.samples(SETTLE_MS);
+        let (.., event) = self.waiting.take_if(|(_, since, _)| at.0 >= since.0.saturating_add(settle))?;
+        Some(event)
+    }
+
+    fn of_the_agent(&mut self, digit: char, elsewhere: Elsewhere) -> Option<Event> {
+        // What was heard on the customer's side was an echo of this that came early, or cannot be told from one.
+        let echoed = self.waiting.take_if(|(waiting, ..)| *waiting == digit).is_some();
+        for one in self.recent.iter_mut().filter(|one| echoed && one.party == Party::Customer && one.digit == digit) {
+            one.paired = true;
+        }
+        match self.keys.agent(digit) {
+            Some(AgentKey::Pause) => Some(Event::Paused),
+            Some(AgentKey::Resume) if elsewhere == Elsewhere::Alike => self.for_nothing(Refusal::WhoseKey),
+            Some(AgentKey::Resume) => Some(Event::Resumed),
+            None if echoed || self.grants(digit) => self.for_nothing(Refusal::NotTheCustomer),
+            None => None,
+        }
+    }
+
+    fn of_the_customer(&mut self, digit: char, how: How, elsewhere: Elsewhere, at: MediaTime) -> Option<Event> {
+        let purposes = match self.keys.customer(digit)? {
+            CustomerKey::Refuse => return Some(Event::Refused { party: self.who_says_no() }),
+            CustomerKey::Withdraw => return Some(Event::Withdrawn { party: self.who_says_no(), purposes: Vec::new() }),
+            CustomerKey::Grant(purposes) => purposes.clone(),
+        };
+        let from = match how {
+            How::Signalled => at,
+            How::InBand { from, .. } => from,
+        };
+        if !self.is_open(from) || !self.is_open(at) || !self.on_line.contains(&self.asked) {
+            return self.for_nothing(Refusal::OutsideQuestion);
+        }
+        if elsewhere == Elsewhere::Alike {
+            return self.for_nothing(Refusal::WhoseKey);
+        }
+        let act = Act::Dtmf { digit };
+        let event = Event::Granted(Decision { party: self.asked.clone(), act, purposes, basis: None });
+        match how {
+            How::Signalled => Some(event),
+            How::InBand { .. } => {
+                self.waiting = Some((digit, at, event));
+                None
+            }
+        }
+    }
+
+    /// Whether it is the other half of a press that was told already.
+    fn is_told_again(&mut self, party: Party, digit: char, how: How, at: MediaTime) -> bool {
+        let reach = self.samples(ONE_PRESS_MS);
+        let other_way = |one: How| (one == How::Signalled) != (how == How::Signalled);
+        let same = |one: &&mut Pressed| {
+            one.party == party
+                && one.digit == digit
+                && other_way(one.how)
+                && !one.paired
+                && one.at.0.abs_diff(at.0) <= reach
+        };
+        match self.recent.iter_mut().find(same) {
+            Some(one) => {
+                one.paired = true;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// How the same key was heard on the other side a moment ago.
+    fn heard_elsewhere(&self, party: Party, digit: char, how: How, at: MediaTime) -> Elsewhere {
+        let How::InBand { dbfs_tenths, .. } = how else { return Elsewhere::Softer };
+        let reach = self.samples(ECHO_MS);
+        let there = self.recent.iter().filter(|one| {
+            one.party != party && one.digit == digit && one.at.0.abs_diff(at.0) <= reach
+        });
+        let compared = there.map(|one| match one.how {
+            How::Signalled => Elsewhere::Louder,
+            How::InBand { dbfs_tenths: other, .. } if other >= dbfs_tenths.saturating_add(LOUDER) => Elsewhere::Louder,
+            How::InBand { dbfs_tenths: other, .. } if other.saturating_add(LOUDER) <= dbfs_tenths => Elsewhere::Softer,
+            How::InBand { .. } => Elsewhere::Alike,
+        });
+        compared.max().unwrap_or(Elsewhere::Softer)
+    }
+
+    /// Whose no it is: of the one who was asked, or of somebody who is on that leg.
+    fn who_says_no(&self) -> PartyId {
+        let asked = self.on_line.contains(&self.asked).then(|| self.asked.clone());
+        asked.or_else(|| self.on_line.last().cloned()).unwrap_or_default()
+    }
+
+    fn grants(&self, digit: char) -> bool {
+        matches!(self.keys.customer(digit), Some(CustomerKey::Grant(_)))
+    }
+
+    fn for_nothing(&mut self, refusal: Refusal) -> Option<Event> {
+        self.noted += 1;
+        (self.noted <= NOTED_MAX).then(|| Event::Unusable { said: "key".into(), refusal })
+    }
+
+    fn close(&mut self) {
+        (self.open, self.waiting) = (None, None);
+    }
+
+    fn samples(&self, ms: u64) -> u64 {
+        ms * self.rate_hz / 1_000
+    }
+}
+
+/// How the same key was heard on the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Elsewhere {
+    /// Not at all, or as an echo of this.
+    Softer,
+    /// As loud: whose it is cannot be told.
+    Alike,
+    /// This is an echo of that.
+    Louder,
+}
+
+#[cfg(test)]
+#[path = "question_tests.rs"]
+mod tests;
