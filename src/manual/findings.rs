@@ -20,9 +20,9 @@
 //! | `events_beyond_end` | events that lie behind the end of the sound | noted; they count (a late withdrawal erases) |
 //! | `pair_lengths_differ` | the files of a pair differ by more than 1 s | noted; the shorter goes on in silence |
 //! | `frames_lost` | live: the ring overran or a packet was lost (unintended) | noted; silence of the same length keeps the time line |
-//! | `too_fast` | live: the source delivers more sound than time passes, so it carries more than it was said to | both sides withheld, `quarantined` |
-//! | `layout_mismatch` | live: what arrives is not laid out as it was said to be | both sides withheld, `quarantined` |
-//! | `side_unknown` | live: the signalling does not tell, or tells in two ways, which side is the agent's | both sides withheld, `quarantined` |
+//! | `too_fast` | live: the source delivers more sound than time passes, so it carries more than it was said to | both withheld; `quarantined` |
+//! | `layout_mismatch` | live: what arrives is not laid out as it was said to be | both withheld; `quarantined` |
+//! | `side_unknown` | live: the signalling does not tell, or tells in two ways, which side is the agent's | both withheld; `quarantined` |
 //! | `sender_silent` | live: the sender sent nothing for a while (intended: its own pause or hold) | noted; silence of the same length keeps the time line |
 //! | `interrupted` | live: the process died or the store failed in mid-call | noted; what stood was sealed, and the result is `interrupted` |
 //!

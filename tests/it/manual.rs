@@ -29,6 +29,9 @@ fn findings() -> Vec<Finding> {
         Finding::PairLengthsDiffer { agent: 1, customer: 2 },
         Finding::FramesLost { frames: 160, seconds: 0.02 },
         Finding::SenderSilent { frames: 160, seconds: 0.02 },
+        Finding::TooFast { per_mille: 2_000 },
+        Finding::LayoutMismatch { what: "one party was asked for and two came".into() },
+        Finding::SideUnknown { what: "no label".into() },
         Finding::Interrupted { seconds: 1.0, why: "the process died".into() },
     ]
 }

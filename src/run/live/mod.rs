@@ -30,13 +30,14 @@ pub mod sidecar;
 pub mod sources;
 pub mod start;
 pub mod switchboard;
+mod telling;
 pub mod tokens;
 pub mod two_rings;
 #[cfg(feature = "capture")]
 pub mod watchman;
 pub mod worker;
 
-pub use ask::{Answer, Arrived, Asked, Asks, Lost, Matter, Recording, State};
+pub use ask::{Answer, Arrived, Asked, Asks, Exactly, Lost, Matter, Recording, State};
 pub use desk::{Desk, DeskError, Ended, Handle, OpenCall};
 pub use start::{LiveOrders, NewCall, Sound, start};
 

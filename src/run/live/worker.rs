@@ -4,19 +4,20 @@
 //! call (`alone`) or many (`shard`).
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::ask::{Answer, Arrived, Asked, Matter, Recording, State};
+use super::ask::{Arrived, Asked, Exactly, Matter, State};
 use super::intake::{Came, Intake};
 use super::meter::{Delays, Meter, Origin};
 use super::outlet::LiveOutlet;
+use super::question::{How, Question};
 use super::tokens::Tokens;
-use crate::call::{Call, Closing, Doors, Finding, MediaTime, Took};
+use crate::call::{Call, Closing, Finding, MediaTime, Took};
 use crate::consent::event::Rank;
-use crate::consent::{Dropped, Event, Outcome, Refusal, Stamped};
+use crate::consent::{Dropped, Event, Stamped, Track};
 use crate::run::line::{Cutter, Sides};
 use crate::source::exchange::{Party, Standing};
 use crate::voice::Speech;
@@ -68,6 +69,8 @@ pub struct Worker {
     pub delays: Option<Box<Delays>>,
     /// What is known about standing tokens.
     pub tokens: Tokens,
+    /// What keys mean, if they mean anything here.
+    pub question: Option<Question>,
     /// The levels and the talk line.
     pub meter: Meter,
     /// What its source has to know of it.
@@ -180,6 +183,7 @@ impl Worker {
         {
             self.delays.get_or_insert_default().add(ms + f64::from(FRAME_MS));
         }
+        self.hear_keys();
     }
 
     /// What is due: laying down what was cleared, publishing the state.
@@ -216,7 +220,7 @@ impl Worker {
         let mut event = match matter {
             Matter::Event(event) => event,
             Matter::Contradicted(finding) => return self.contradict(finding),
-            Matter::Digit { party, digit } => key(party, digit),
+            Matter::Digit { party, digit } => return self.key(party, digit, arrived),
         };
         self.alarms.extend(self.tokens.check(&mut event, expires, Timestamp::now()));
         let took = self.apply(event, wall, arrived);
@@ -225,6 +229,49 @@ impl Worker {
         if let Some(reply) = reply {
             let _ = reply.try_send(answer); // who asked may have gone
         }
+    }
+
+    /// Where on the call's line lies what arrived: behind everything that may have been said before it.
+    fn place_of(&self, arrived: Arrived) -> MediaTime {
+        match arrived.place {
+            Some(Exactly::OfTheCall(place)) => place,
+            Some(Exactly::OfTheSource(place)) => self.intake.place(place),
+            None => {
+                let nanos = u64::try_from(arrived.at.saturating_duration_since(self.began).as_nanos());
+                self.intake.opens_from(nanos.unwrap_or(u64::MAX), arrived.ring_end)
+            }
+        }
+    }
+
+    /// A key was signalled: the profile says what it means (CON-18).
+    fn key(&mut self, party: Party, digit: char, arrived: Arrived) {
+        let at = self.place_of(arrived);
+        let Some(question) = &mut self.question else { return };
+        if let Some(event) = question.digit(party, digit, How::Signalled, at) {
+            self.apply(event, Some(Timestamp::now().to_string()), arrived);
+        }
+    }
+
+    /// Keys whose tones were heard in the frame that was just settled, and a yes that has waited for long enough.
+    fn hear_keys(&mut self) {
+        while let Some(press) = self.call.next_press() {
+            let Some(question) = &mut self.question else { continue };
+            let party = if press.side == Track::Agent { Party::Agent } else { Party::Customer };
+            let how = How::InBand { dbfs_tenths: press.key.dbfs_tenths, from: press.from };
+            if let Some(event) = question.digit(party, press.key.digit, how, press.known) {
+                self.apply_heard(event, press.known);
+            }
+        }
+        let here = self.call.position();
+        if let Some(event) = self.question.as_mut().and_then(|question| question.due(here)) {
+            self.apply_heard(event, here);
+        }
+    }
+
+    fn apply_heard(&mut self, event: Event, at: MediaTime) {
+        let arrived =
+            Arrived { ring_end: self.intake.ends().end(), at: Instant::now(), place: Some(Exactly::OfTheCall(at)) };
+        self.apply(event, Some(Timestamp::now().to_string()), arrived);
     }
 
     /// What arrives is not what was said of it: nothing of the call is kept (ONE-06).
@@ -240,21 +287,20 @@ impl Worker {
     fn apply(&mut self, event: Event, wall: Option<String>, arrived: Arrived) -> Took {
         let here = self.call.position();
         let at = match event.rank() {
-            Rank::Opens => {
-                let nanos = u64::try_from(arrived.at.saturating_duration_since(self.began).as_nanos());
-                let nanos = nanos.unwrap_or(u64::MAX);
-                here.max(match arrived.place {
-                    Some(place) => self.intake.place(place),
-                    None => self.intake.opens_from(nanos, arrived.ring_end),
-                })
-            }
+            Rank::Opens => here.max(self.place_of(arrived)),
             Rank::Informs | Rank::Shuts => here,
         };
         self.opened = self.opened.max(at);
         let stopped = self.stopped();
+        let asked = self.question.is_some().then(|| (event.clone(), self.place_of(arrived)));
         let stamped = Stamped::placed(at, wall, event, self.rate_hz);
         self.out.event(&self.call, &stamped);
         let took = self.call.take_now(stamped, &mut self.out);
+        if let (Some(question), Some((event, place))) = (&mut self.question, asked)
+            && took.refusal().is_none()
+        {
+            question.counted(&event, place);
+        }
         self.stopped_until = stopped.filter(|_| took.doors.stopped().is_none()).map(|reason| (self.opened, reason));
         took
     }
@@ -271,96 +317,7 @@ impl Worker {
         }
     }
 
-    fn answer_of(&self, took: &Took, arrived: Arrived) -> Answer {
-        Answer {
-            call: self.name.clone(),
-            outcome: match took.outcome() {
-                Outcome::Accepted => "accepted",
-                Outcome::Unchanged => "unchanged",
-                Outcome::Rejected(_) => "rejected",
-            },
-            refusal: took.refusal().map(refusal_code),
-            sample: took.at.0,
-            seconds: took.at.seconds(self.rate_hz),
-            writer_sample: took.writer.0,
-            masked_from: took.masked_from().map(|at| at.0),
-            ledger: took.ledger,
-            ledger_hash: took.hash.clone(),
-            customer: if took.doors.customer_open { "open" } else { "shut" },
-            recording: self.recording(&took.doors),
-            lag_ms: arrived.at.elapsed().as_secs_f64() * 1_000.0,
-        }
-    }
-
-    fn recording(&self, doors: &Doors) -> Recording {
-        if self.wrong().is_some() {
-            return Recording::NotRecording;
-        }
-        match doors.stopped().or_else(|| self.ahead()) {
-            None => Recording::Recording,
-            Some(Dropped::Quarantined) => Recording::Quarantined,
-            Some(Dropped::Private) => Recording::Private,
-            Some(Dropped::OutsideWindow) => Recording::OutsideWindow,
-            Some(_) => Recording::Paused,
-        }
-    }
-
-    /// Why nothing of either side is stored at the frame to come.
-    fn stopped(&self) -> Option<Dropped> {
-        self.call.doors().stopped().or_else(|| self.ahead())
-    }
-
-    /// What ends at a place that is not reached yet.
-    fn ahead(&self) -> Option<Dropped> {
-        self.stopped_until.filter(|(until, _)| *until > self.call.position()).map(|(_, reason)| reason)
-    }
-
-    /// Why nothing is being recorded, although nobody asked for that: the store, or the source.
-    fn wrong(&self) -> Option<String> {
-        let source =
-            self.trouble.as_ref().and_then(|wrong| wrong.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        self.out.error().map(ToString::to_string).or(source)
-    }
-
-    /// Tells everybody who looks what the writer last did.
-    fn publish(&mut self) {
-        let doors = self.call.doors();
-        self.published = Instant::now();
-        if let Some(standing) = &self.standing {
-            standing.customer_wanted.store(doors.customer_open, Ordering::Release);
-            standing.stopped.store(doors.stopped().is_some(), Ordering::Release);
-            standing.over.store(self.end.load(Ordering::Acquire), Ordering::Release);
-        }
-        let (recording, wrong) = (self.recording(&doors), self.wrong());
-        let (position, tally) = (self.call.position(), self.call.tally());
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.turned = Some(Instant::now());
-        state.sample = position.0;
-        state.seconds = position.seconds(self.rate_hz);
-        state.recording = recording;
-        state.why = wrong;
-        state.customer_stored = doors.customer_why.is_none() && recording == Recording::Recording;
-        state.customer_why = doors.customer_why.map(Dropped::code);
-        state.customer_from = doors.customer_from.map(|at| at.0);
-        state.told = doors.told;
-        state.decided_within_ms = self.delays.as_ref().and_then(|delays| delays.p99_ms());
-        state.agent_written = tally.agent.written;
-        state.customer_written = tally.customer.written;
-        state.ledger = self.call.ledger().len() as u64;
-        self.meter.tell(&mut state, self.out.talk());
-    }
-
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
-}
-
-/// What a key means.
-fn key(party: Party, digit: char) -> Event {
-    Event::Unusable { said: format!("key {digit} of the {party:?}"), refusal: Refusal::UnknownAct }
-}
-
-/// The stable code of a refusal, as the ledger writes it.
-fn refusal_code(refusal: Refusal) -> String {
-    serde_json::to_value(refusal).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -125,9 +125,8 @@ impl Grid {
                 (two[tone], one[tone]) = (one[tone], next);
             }
         }
-        let power = |tone: usize| {
-            one[tone] * one[tone] + two[tone] * two[tone] - coefficients[tone] * one[tone] * two[tone]
-        };
+        let power =
+            |tone: usize| one[tone] * one[tone] + two[tone] * two[tone] - coefficients[tone] * one[tone] * two[tone];
         let strongest = |from: usize| {
             (from..from + 4).map(|tone| (tone, power(tone))).fold((from, -1.0), |a, b| if b.1 > a.1 { b } else { a })
         };
@@ -283,7 +282,7 @@ impl Fit {
         let twist = (amplitude[1] / amplitude[0]).powi(2);
         let left_over = 1.0 - self.held / energy;
         let pure = left_over <= LEFT_OVER_MAX && amplitude.iter().all(|one| *one >= AMPLITUDE_MIN);
-        (pure && TWIST[0] <= twist && twist <= TWIST[1]).then(|| Unit {
+        (pure && (TWIST[0]..=TWIST[1]).contains(&twist)).then(|| Unit {
             key: 0,
             amplitude,
             phase: [self.phase(0), self.phase(1)],
