@@ -5,7 +5,15 @@ pub mod chunk;
 pub mod clock;
 pub mod events;
 pub mod fmt;
+#[cfg(feature = "serve")]
+pub mod jitter;
+#[cfg(feature = "serve")]
+pub mod ng;
 pub mod pace;
+#[cfg(feature = "serve")]
+pub mod payload;
+#[cfg(feature = "serve")]
+pub mod rtp;
 pub mod sample;
 pub mod stream;
 pub mod wav;
