@@ -236,7 +236,8 @@ fn tell(line: &CallLine, party: Party, jitter: &Jitter, pressed: &mut u64, key: 
 impl Lock {
     /// Whether a packet of this address counts.
     fn admits(&mut self, peer: Option<SocketAddr>, from: SocketAddr, now: Instant) -> bool {
-        let expected = peer.is_none_or(|peer| peer.ip() == from.ip() && (peer.port() == 0 || peer.port() == from.port()));
+        let expected =
+            peer.is_none_or(|peer| peer.ip() == from.ip() && (peer.port() == 0 || peer.port() == from.port()));
         if !expected {
             return false;
         }

@@ -150,7 +150,8 @@ impl Receiver {
         let id = self.next_session.fetch_add(1, Ordering::Relaxed);
         let sweeper = self.sweepers[id as usize % self.sweepers.len()].clone();
         let (line, shared) = (begun.line.clone(), Arc::new(Shared::default()));
-        let task = Task { id, begun, rate_hz, delay_ms: self.settings.delay_ms, drop_before_decode, shared: shared.clone() };
+        let task =
+            Task { id, begun, rate_hz, delay_ms: self.settings.delay_ms, drop_before_decode, shared: shared.clone() };
         let session = Session { id, line, shared, sweeper };
         session.tell(Command::Begin(Box::new(task)));
         for (party, with) in [(Party::Agent, agent), (Party::Customer, customer)] {

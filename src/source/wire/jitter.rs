@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 
 use zeroize::Zeroize;
 
+use self::segment::Segment;
 use super::payload::Codec;
 use super::rtp::Header;
 use crate::ring::Why;
@@ -26,16 +27,10 @@ pub const BYTES_MAX: usize = 32 * 1024;
 /// Longest step by which drifting clocks are followed while the sender does not pause, ms.
 pub const STEP_MS: i64 = 20;
 
-/// Sequence numbers of which it is known whether they came.
-const SEEN: u64 = 256;
-/// A stream that skips more sequence numbers than this has begun anew (RFC 3550 A.1: MAX_DROPOUT).
-const DROPOUT_MAX: i64 = 3_000;
 /// How long packets may be late, one after the other, until their time stamps are taken to have stood still.
 const LATE_FOR_NS: u64 = 240_000_000;
 /// How long packets of the sender before count as stragglers.
 const STRAGGLERS_NS: u64 = 1_000_000_000;
-/// Over how long the fastest packet is looked for, to tell how the clocks drift.
-const TREND_NS: u64 = 10_000_000_000;
 /// Lag that is followed without a pause, ms. It eats into the delay.
 const LAG_MAX_MS: i64 = 40;
 /// Lag or lead that is followed in a pause, ms.
@@ -148,39 +143,6 @@ struct Slot {
     payload: Vec<u8>,
 }
 
-/// A run of time stamps.
-struct Segment {
-    number: u64,
-    ssrc: u32,
-    /// Frames of the line in a tick.
-    unit: u32,
-    /// Place of the extended time stamp 0.
-    offset: i64,
-    /// The extended time stamp of the latest packet, and of the latest sound.
-    ticks: i64,
-    sound_ticks: Option<i64>,
-    /// Frames behind the latest sound.
-    end: i64,
-    /// Lowest and highest extended sequence number, and how many came.
-    first: i64,
-    highest: i64,
-    came: i64,
-    seen: [u64; SEEN as usize / 64],
-    /// Nothing of it is laid: it may still be moved.
-    opening: bool,
-    late_since: Option<u64>,
-    trend: Trend,
-}
-
-/// How the arrivals lie behind (positive) the places, frames.
-#[derive(Default)]
-struct Trend {
-    since_ns: u64,
-    fastest: Option<i64>,
-    /// Of the window before.
-    settled: Option<i64>,
-}
-
 impl Jitter {
     /// A line of this rate, laid `delay_ms` behind the clock.
     pub fn new(line_hz: u32, delay_ms: u32) -> Jitter {
@@ -216,11 +178,11 @@ impl Jitter {
             Some(_) => {}
             None => self.begin(now_ns, header, unit),
         }
-        if !self.fits(header, unit) {
+        if !self.segment.as_ref().is_some_and(|segment| segment.fits(header, unit)) {
             self.counts.jumps += 1;
             self.begin(now_ns, header, unit);
         }
-        let Some((sequence, ticks)) = self.note(header) else {
+        let Some((sequence, ticks)) = self.segment.as_mut().and_then(|segment| segment.note(header)) else {
             self.counts.duplicates += 1;
             return Taken::Duplicate;
         };
@@ -250,8 +212,7 @@ impl Jitter {
     /// The place of a time stamp of the present sender.
     pub fn place(&self, timestamp: u32) -> Option<u64> {
         let segment = self.segment.as_ref()?;
-        let ticks = segment.ticks + i64::from(timestamp.wrapping_sub(segment.ticks as u32) as i32);
-        u64::try_from(segment.offset + ticks * i64::from(segment.unit)).ok()
+        u64::try_from(segment.place(segment.extend(timestamp))).ok()
     }
 
     /// Frames that are laid.
@@ -303,45 +264,8 @@ impl Jitter {
     fn begin(&mut self, now_ns: u64, header: &Header, unit: u32) {
         self.end_segment();
         self.segments += 1;
-        let ticks = i64::from(header.timestamp);
-        let arrival = self.frames(now_ns);
-        self.segment = Some(Segment {
-            number: self.segments,
-            ssrc: header.ssrc,
-            unit,
-            offset: arrival - ticks * i64::from(unit),
-            ticks,
-            sound_ticks: None,
-            end: arrival,
-            first: i64::from(header.sequence),
-            highest: i64::from(header.sequence) - 1,
-            came: 0,
-            seen: [0; SEEN as usize / 64],
-            opening: true,
-            late_since: None,
-            trend: Trend { since_ns: now_ns, ..Trend::default() },
-        });
-    }
-
-    /// Whether the header goes on where the segment is.
-    fn fits(&self, header: &Header, unit: u32) -> bool {
-        let Some(segment) = &self.segment else { return false };
-        let step = segment.step(header.sequence);
-        segment.unit == unit && step <= DROPOUT_MAX && step > -(SEEN as i64)
-    }
-
-    /// Extends the packet's numbers. None if it came before.
-    fn note(&mut self, header: &Header) -> Option<(i64, i64)> {
-        let segment = self.segment.as_mut()?;
-        let sequence = segment.highest + segment.step(header.sequence);
-        if !segment.see(sequence) {
-            return None;
-        }
-        let ticks = segment.ticks + i64::from(header.timestamp.wrapping_sub(segment.ticks as u32) as i32);
-        if sequence == segment.highest {
-            segment.ticks = ticks;
-        }
-        Some((sequence, ticks))
+        let place = self.frames(now_ns);
+        self.segment = Some(Segment::begin(self.segments, header, unit, place, now_ns));
     }
 
     fn keep(
@@ -358,8 +282,8 @@ impl Jitter {
         if self.jumps(now_ns, sequence, ticks) {
             self.counts.jumps += 1;
             self.begin(now_ns, header, unit);
-            (sequence, ticks) = (i64::from(header.sequence), i64::from(header.timestamp));
-            self.note(header);
+            let noted = self.segment.as_mut().and_then(|segment| segment.note(header));
+            (sequence, ticks) = noted.unwrap_or((sequence, ticks));
         }
         let Some(place) = self.settle(now_ns, header, sequence, ticks, frames) else { return Taken::Late };
         if place + i64::from(frames) <= self.laid {
@@ -404,11 +328,12 @@ impl Jitter {
         let segment = self.segment.as_mut()?;
         let behind = arrival - segment.place(ticks);
         if segment.opening && behind < 0 {
-            segment.offset += behind;
-            for slot in self.pending.iter_mut().filter(|slot| slot.segment == segment.number) {
-                slot.place += behind;
-            }
-            segment.end += behind;
+            let mut waiting = self.pending.iter_mut().filter(|slot| slot.segment == segment.number).peekable();
+            // No further than there is still room for what waits: the line is laid up to here.
+            let by = waiting.peek().map_or(behind, |first| behind.max((self.laid - first.place).min(0)));
+            waiting.for_each(|slot| slot.place += by);
+            segment.offset += by;
+            segment.end += by;
         }
         if sequence == segment.highest {
             let gap = header.marker || segment.place(ticks) > segment.end;
@@ -443,7 +368,9 @@ impl Jitter {
 
     /// Why there is nothing between what was laid last and this packet.
     fn why(&self, segment: u64, sequence: i64) -> Why {
-        let Some(present) = self.segment.as_ref().filter(|present| present.number == segment) else { return Why::Absent };
+        let Some(present) = self.segment.as_ref().filter(|present| present.number == segment) else {
+            return Why::Absent;
+        };
         match self.last {
             Some((before, from)) if before == segment && present.lacks(from + 1, sequence) => Why::Source,
             _ => Why::Absent,
@@ -466,66 +393,7 @@ impl Drop for Jitter {
     }
 }
 
-impl Segment {
-    /// How far a sequence number lies ahead of the highest.
-    fn step(&self, sequence: u16) -> i64 {
-        i64::from(sequence.wrapping_sub(self.highest as u16) as i16)
-    }
+mod segment;
 
-    fn place(&self, ticks: i64) -> i64 {
-        self.offset + ticks * i64::from(self.unit)
-    }
-
-    /// Notes that it came. Whether it is new.
-    fn see(&mut self, sequence: i64) -> bool {
-        while self.highest < sequence {
-            self.highest += 1;
-            let (word, bit) = Segment::bit(self.highest);
-            self.seen[word] &= !bit;
-        }
-        let (word, bit) = Segment::bit(sequence);
-        let new = self.seen[word] & bit == 0;
-        self.seen[word] |= bit;
-        self.came += i64::from(new);
-        self.first = self.first.min(sequence);
-        new
-    }
-
-    /// Whether a packet among `from..to` is known not to have come, or nothing is known of it any more.
-    fn lacks(&self, from: i64, to: i64) -> bool {
-        let known = from > self.highest - SEEN as i64;
-        from < to && (!known || (from..to).any(|sequence| {
-            let (word, bit) = Segment::bit(sequence);
-            self.seen[word] & bit == 0
-        }))
-    }
-
-    /// Packets that were sent and never came.
-    fn lost(&self) -> u64 {
-        u64::try_from(self.highest + 1 - self.first - self.came).unwrap_or(0)
-    }
-
-    fn bit(sequence: i64) -> (usize, u64) {
-        let at = sequence.rem_euclid(SEEN as i64) as usize;
-        (at / 64, 1 << (at % 64))
-    }
-}
-
-impl Trend {
-    /// A packet came `behind` its place. By how much the places have to move, if they have to.
-    fn follow(&mut self, now_ns: u64, behind: i64, paused: bool, [least, most, half, step]: [i64; 4]) -> Option<i64> {
-        let fastest = self.fastest.map_or(behind, |fastest| fastest.min(behind));
-        self.fastest = Some(fastest);
-        if now_ns.saturating_sub(self.since_ns) >= TREND_NS {
-            *self = Trend { since_ns: now_ns, fastest: None, settled: Some(fastest) };
-        }
-        let trend = self.settled?;
-        let by = match paused {
-            true if trend.abs() > least => trend,
-            false if trend > most || trend < -half => trend.clamp(-step, step),
-            _ => return None,
-        };
-        *self = Trend { since_ns: now_ns, ..Trend::default() };
-        Some(by)
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -192,7 +192,8 @@ mod tests {
 
     #[test]
     fn a_press_is_told_once_whatever_is_repeated() {
-        let press = [(0, 100, 1, false, 160), (20, 100, 1, false, 320), (40, 100, 1, true, 480), (41, 100, 1, true, 480)];
+        let press =
+            [(0, 100, 1, false, 160), (20, 100, 1, false, 320), (40, 100, 1, true, 480), (41, 100, 1, true, 480)];
         assert_eq!(keys(&press, 0), [('1', 580)]);
         let mut late = press.to_vec();
         late.extend([(60, 2_000, 11, true, 400), (61, 100, 1, true, 480), (62, 2_000, 11, true, 400)]);
