@@ -1,6 +1,8 @@
 //! Parsers of what comes from outside: pure, over bytes, fuzzed. They open nothing and never panic.
 
 pub mod asked;
+#[cfg(feature = "serve")]
+pub mod bencode;
 pub mod chunk;
 pub mod clock;
 pub mod events;
