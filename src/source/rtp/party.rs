@@ -2,8 +2,10 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
 use zeroize::Zeroize;
 
 use super::receiver::{Port, Stream};
@@ -49,6 +51,7 @@ pub(super) struct Receiving {
     leg: Leg,
     line: CallLine,
     socket: Option<UdpSocket>,
+    allow: Arc<[IpNet]>,
     stream: Stream,
     lock: Lock,
     jitter: Jitter,
@@ -69,12 +72,20 @@ struct Lock {
 }
 
 impl Receiving {
-    pub(super) fn new(party: Party, leg: Leg, line: CallLine, rate_hz: u32, delay_ms: u32) -> Receiving {
+    pub(super) fn new(
+        party: Party,
+        leg: Leg,
+        line: CallLine,
+        rate_hz: u32,
+        delay_ms: u32,
+        allow: Arc<[IpNet]>,
+    ) -> Receiving {
         Receiving {
             party,
             leg,
             line,
             socket: None,
+            allow,
             stream: Stream::default(),
             lock: Lock::default(),
             jitter: Jitter::new(rate_hz, delay_ms),
@@ -151,7 +162,8 @@ impl Receiving {
             self.ignored.payload += 1;
             return false;
         };
-        if !self.lock.admits(self.stream.peer, from, now) {
+        let allowed = self.allow.is_empty() || self.allow.iter().any(|net| net.contains(&from.ip().to_canonical()));
+        if !allowed || !self.lock.admits(self.stream.peer, from, now) {
             self.ignored.foreign += 1;
             return false;
         }

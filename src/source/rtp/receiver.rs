@@ -2,12 +2,12 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crossbeam_channel::Sender;
+use ipnet::IpNet;
 
 use super::party::PartyCounts;
 use super::sweep::{self, Command, Shared, Task};
@@ -23,17 +23,30 @@ const PLACED_LATE_MS: u32 = 60;
 pub struct Settings {
     /// Where the ports are bound.
     pub address: IpAddr,
-    /// The ports. Even ones are used (RFC 3550 §11).
-    pub ports: RangeInclusive<u16>,
+    /// The address that senders are told, if it is another one.
+    pub advertise: Option<IpAddr>,
+    /// The first and the last port; even ones are used (RFC 3550 §11). Two zeros: any that is free.
+    pub ports: [u16; 2],
+    /// Who may send; everybody if empty.
+    pub allow: Vec<IpNet>,
     /// How far behind the clock sound is laid, ms: jitter up to this loses nothing.
     pub delay_ms: u32,
     /// Threads that sweep over the sockets.
     pub sweepers: usize,
 }
 
+impl Settings {
+    /// The ports, for people.
+    pub fn ports_shown(&self) -> String {
+        let [first, last] = self.ports;
+        if last == 0 { "any".into() } else { format!("{first} to {last}") }
+    }
+}
+
 /// Receives RTP. Its threads end when it and all its sessions are dropped.
 pub struct Receiver {
     settings: Settings,
+    allow: Arc<[IpNet]>,
     sweepers: Vec<Sender<Command>>,
     next_port: AtomicUsize,
     next_session: AtomicU64,
@@ -47,7 +60,7 @@ pub struct Port {
 }
 
 impl Port {
-    /// Where it listens.
+    /// Where it is reached: what senders are told.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -73,7 +86,8 @@ impl Receiver {
     pub fn start(settings: Settings) -> io::Result<Receiver> {
         let sweepers = (0..settings.sweepers.max(1)).map(sweep::start).collect::<io::Result<_>>()?;
         let (next_port, next_session) = (AtomicUsize::new(0), AtomicU64::new(0));
-        Ok(Receiver { settings, sweepers, next_port, next_session })
+        let allow = settings.allow.clone().into();
+        Ok(Receiver { settings, allow, sweepers, next_port, next_session })
     }
 
     /// How it receives.
@@ -89,7 +103,7 @@ impl Receiver {
     /// Binds the next free port. One that was just given back comes last: what is still on its way to it must not fall into
     /// another call.
     pub fn bind(&self) -> Result<Port, Declined> {
-        let (first, last) = (*self.settings.ports.start(), *self.settings.ports.end());
+        let [first, last] = self.settings.ports;
         if (first, last) == (0, 0) {
             return self.bind_to(0).map_err(|error| Declined::new("ports", format!("no port can be bound: {error}")));
         }
@@ -109,7 +123,8 @@ impl Receiver {
     fn bind_to(&self, port: u16) -> io::Result<Port> {
         let socket = UdpSocket::bind((self.settings.address, port))?;
         socket.set_nonblocking(true)?;
-        let address = socket.local_addr()?;
+        let mut address = socket.local_addr()?;
+        address.set_ip(self.settings.advertise.unwrap_or(address.ip()));
         Ok(Port { socket, address })
     }
 
@@ -150,8 +165,8 @@ impl Receiver {
         let id = self.next_session.fetch_add(1, Ordering::Relaxed);
         let sweeper = self.sweepers[id as usize % self.sweepers.len()].clone();
         let (line, shared) = (begun.line.clone(), Arc::new(Shared::default()));
-        let task =
-            Task { id, begun, rate_hz, delay_ms: self.settings.delay_ms, drop_before_decode, shared: shared.clone() };
+        let (delay_ms, allow) = (self.settings.delay_ms, Arc::clone(&self.allow));
+        let task = Task { id, begun, rate_hz, delay_ms, drop_before_decode, allow, shared: Arc::clone(&shared) };
         let session = Session { id, line, shared, sweeper };
         session.tell(Command::Begin(Box::new(task)));
         for (party, with) in [(Party::Agent, agent), (Party::Customer, customer)] {

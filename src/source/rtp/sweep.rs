@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, unbounded};
+use ipnet::IpNet;
 
 use super::party::{PartyCounts, Receiving};
 use super::receiver::{Port, Stream};
@@ -40,6 +41,7 @@ pub(super) struct Task {
     pub(super) rate_hz: u32,
     pub(super) delay_ms: u32,
     pub(super) drop_before_decode: bool,
+    pub(super) allow: Arc<[IpNet]>,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -138,8 +140,9 @@ struct Call {
 
 impl Call {
     fn new(task: Task) -> Call {
-        let Task { begun: Begun { line, legs }, rate_hz, delay_ms, drop_before_decode, shared, .. } = task;
-        let receiving = |party, leg| Some(Receiving::new(party, leg, line.clone(), rate_hz, delay_ms));
+        let Task { begun: Begun { line, legs }, rate_hz, delay_ms, drop_before_decode, allow, shared, .. } = task;
+        let receiving =
+            |party, leg| Some(Receiving::new(party, leg, line.clone(), rate_hz, delay_ms, Arc::clone(&allow)));
         let parties = match legs {
             Legs::Apart { agent, customer } => {
                 let customer = receiving(Party::Customer, customer)
