@@ -52,7 +52,9 @@ impl RawKeys {
                     "grant" => CustomerKey::Grant(purposes.unwrap_or_default().to_vec()),
                     "refuse" => CustomerKey::Refuse,
                     "withdraw" => CustomerKey::Withdraw,
-                    other => return Err(bad(format!("`{other}` is no meaning of key {key}: grant, refuse, withdraw are"))),
+                    other => {
+                        return Err(bad(format!("`{other}` is no meaning of key {key}: grant, refuse, withdraw are")));
+                    }
                 },
             };
             Ok((digit(key)?, meaning))

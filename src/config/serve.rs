@@ -10,15 +10,18 @@ use serde::Deserialize;
 
 use self::rtp::RawRtp;
 use self::rtpengine::RawRtpengine;
+use self::siprec::RawSiprec;
 use super::secrets::read_key;
 use super::{ConfigError, Origin, RawDanger};
 use crate::source::listen::Listen;
 use crate::source::rtp::{AnnouncedConfig, Settings as RtpSettings};
 use crate::source::rtpengine::RtpengineConfig;
+use crate::source::siprec::SiprecConfig;
 use crate::source::tls::{self, TlsError};
 
 pub mod rtp;
 pub mod rtpengine;
+pub mod siprec;
 
 /// Calls in hand, at most, unless more are asked for.
 pub const CALLS_MAX: usize = 4_000;
@@ -49,6 +52,8 @@ pub struct RawServe {
     pub rtp: Option<RawRtp>,
     /// Calls of an rtpengine.
     pub rtpengine: Option<RawRtpengine>,
+    /// Session recording clients.
+    pub siprec: Option<RawSiprec>,
 }
 
 /// `[serve.http]` as written.
@@ -91,6 +96,8 @@ pub struct Serve {
     pub announced: Option<AnnouncedConfig>,
     /// Calls of an rtpengine.
     pub rtpengine: Option<RtpengineConfig>,
+    /// Session recording clients.
+    pub siprec: Option<SiprecConfig>,
 }
 
 impl RawServe {
@@ -112,8 +119,10 @@ impl RawServe {
             rtp: None,
             announced: self.rtp.as_ref().map(RawRtp::announced).transpose()?,
             rtpengine: self.rtpengine.as_ref().map(RawRtpengine::resolve).transpose()?,
+            siprec: None,
         };
         serve.rtp = Some(self.rtp.clone().unwrap_or_default().resolve(&serve)?);
+        serve.siprec = self.siprec.as_ref().map(|raw| raw.resolve(&serve)).transpose()?;
         Ok(serve)
     }
 

@@ -10,6 +10,7 @@
 //! * `capture`: the sound devices of a workstation (feature `capture`).
 //! * `exchange`: what the sources of a media server ask of the calls.
 //! * `rtp`, `rtpengine`: RTP streams, announced or fetched from an rtpengine (feature `serve`).
+//! * `siprec`: a session recording server (feature `serve`).
 //! * [`identity`]: whether an input is still the one that was processed.
 //!
 //! Requirements: ING-01 … ING-08.
@@ -33,6 +34,8 @@ pub mod rendezvous;
 pub mod rtp;
 #[cfg(feature = "serve")]
 pub mod rtpengine;
+#[cfg(feature = "serve")]
+pub mod siprec;
 pub mod table;
 #[cfg(feature = "http")]
 pub mod tls;

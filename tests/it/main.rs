@@ -53,6 +53,9 @@ mod serve;
 mod serve_common;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_rtp;
+mod serve_siprec;
+#[cfg(all(unix, feature = "serve"))]
+mod siprec_client;
 #[cfg(all(unix, feature = "http"))]
 mod switch;
 mod tones;

@@ -10,6 +10,7 @@ use crate::source::exchange::Exchange;
 use crate::source::listen::Stop;
 use crate::source::rtp::{self, Receiver};
 use crate::source::rtpengine;
+use crate::source::siprec;
 
 /// What a source needs to be started.
 pub struct Ground<'a> {
@@ -46,12 +47,21 @@ pub fn start(ground: &Ground<'_>) -> Result<Vec<String>, String> {
         ground.desk.expect_by("rtpengine", calls);
         lines.push(format!("rtpengine is asked at {}", config.address));
     }
+    if let (Some(config), Some(receiver)) = (&ground.serve.siprec, &receiver) {
+        let (exchange, stop) = (Arc::clone(&ground.exchange), ground.stop.clone());
+        let started = siprec::start(config.clone(), Arc::clone(receiver), exchange, ground.runtime, stop);
+        let started = started.map_err(|error| format!("siprec: {error}"))?;
+        for (way, at) in [("udp", started.udp), ("tcp", started.tcp), ("tls", started.tls)] {
+            lines.extend(at.map(|at| format!("siprec/{way} listens on {at}")));
+        }
+    }
     Ok(lines)
 }
 
 /// The threads that receive RTP, if a source needs them.
 fn receiver(ground: &Ground<'_>) -> Result<Option<Arc<Receiver>>, String> {
-    let needed = ground.serve.announced.is_some() || ground.serve.rtpengine.is_some();
+    let Serve { announced, rtpengine, siprec, .. } = ground.serve;
+    let needed = announced.is_some() || rtpengine.is_some() || siprec.is_some();
     let Some(settings) = ground.serve.rtp.clone().filter(|_| needed) else { return Ok(None) };
     let started = Receiver::start(settings).map_err(|error| format!("RTP cannot be received: {error}"))?;
     Ok(Some(Arc::new(started)))

@@ -17,6 +17,10 @@ pub mod payload;
 #[cfg(feature = "serve")]
 pub mod rtp;
 pub mod sample;
+#[cfg(feature = "serve")]
+pub mod sip;
+#[cfg(feature = "serve")]
+pub mod siprec;
 pub mod stream;
 pub mod wav;
 

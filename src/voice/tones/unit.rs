@@ -125,9 +125,8 @@ impl Grid {
                 (two[tone], one[tone]) = (one[tone], next);
             }
         }
-        let power = |tone: usize| {
-            one[tone] * one[tone] + two[tone] * two[tone] - coefficients[tone] * one[tone] * two[tone]
-        };
+        let power =
+            |tone: usize| one[tone] * one[tone] + two[tone] * two[tone] - coefficients[tone] * one[tone] * two[tone];
         let strongest = |from: usize| {
             (from..from + 4).map(|tone| (tone, power(tone))).fold((from, -1.0), |a, b| if b.1 > a.1 { b } else { a })
         };
