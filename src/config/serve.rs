@@ -8,10 +8,20 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use self::rtp::RawRtp;
+use self::rtpengine::RawRtpengine;
+use self::siprec::RawSiprec;
 use super::secrets::read_key;
 use super::{ConfigError, Origin, RawDanger};
 use crate::source::listen::Listen;
+use crate::source::rtp::{AnnouncedConfig, Settings as RtpSettings};
+use crate::source::rtpengine::RtpengineConfig;
+use crate::source::siprec::SiprecConfig;
 use crate::source::tls::{self, TlsError};
+
+pub mod rtp;
+pub mod rtpengine;
+pub mod siprec;
 
 /// Calls in hand, at most, unless more are asked for.
 pub const CALLS_MAX: usize = 4_000;
@@ -38,6 +48,12 @@ pub struct RawServe {
     pub drain_s: Option<u64>,
     /// The HTTP API.
     pub http: Option<RawHttp>,
+    /// How RTP is received, and calls of it that are announced.
+    pub rtp: Option<RawRtp>,
+    /// Calls of an rtpengine.
+    pub rtpengine: Option<RawRtpengine>,
+    /// Session recording clients.
+    pub siprec: Option<RawSiprec>,
 }
 
 /// `[serve.http]` as written.
@@ -74,6 +90,14 @@ pub struct Serve {
     pub http: Option<RawHttp>,
     /// Listeners that others reach may go without TLS.
     pub plain_listeners: bool,
+    /// How RTP is received, for all sources that do.
+    pub rtp: Option<RtpSettings>,
+    /// Calls of plain RTP.
+    pub announced: Option<AnnouncedConfig>,
+    /// Calls of an rtpengine.
+    pub rtpengine: Option<RtpengineConfig>,
+    /// Session recording clients.
+    pub siprec: Option<SiprecConfig>,
 }
 
 impl RawServe {
@@ -84,7 +108,7 @@ impl RawServe {
             1.. if value <= most => Ok(value),
             _ => Err(bad(key, format!("{value} is not possible; 1 to {most} are"))),
         };
-        Ok(Serve {
+        let mut serve = Serve {
             out: self.out.clone(),
             workers: in_range("serve.workers", self.workers.unwrap_or(cores), 256)?,
             calls_max: in_range("serve.calls_max", self.calls_max.unwrap_or(CALLS_MAX), CALLS_MAX_MAX)?,
@@ -92,7 +116,14 @@ impl RawServe {
             drain_s: self.drain_s.unwrap_or(DRAIN_S),
             http: self.http.clone(),
             plain_listeners: danger.plain_listeners.unwrap_or(false),
-        })
+            rtp: None,
+            announced: self.rtp.as_ref().map(RawRtp::announced).transpose()?,
+            rtpengine: self.rtpengine.as_ref().map(RawRtpengine::resolve).transpose()?,
+            siprec: None,
+        };
+        serve.rtp = Some(self.rtp.clone().unwrap_or_default().resolve(&serve)?);
+        serve.siprec = self.siprec.as_ref().map(|raw| raw.resolve(&serve)).transpose()?;
+        Ok(serve)
     }
 
     /// Whether calls are stored in a directory for each day.

@@ -270,6 +270,8 @@ pub enum Said {
 pub struct Standing {
     /// A grant stands, or stands ahead.
     pub customer_wanted: AtomicBool,
+    /// The customer refused, or took the grant back, and did not change that since.
+    pub customer_refused: AtomicBool,
     /// Nothing of either side is wanted now.
     pub stopped: AtomicBool,
     /// The call was closed on our side.
@@ -330,6 +332,11 @@ impl CallLine {
     /// Whether a grant stands, or stands ahead.
     pub fn customer_wanted(&self) -> bool {
         self.0.standing.customer_wanted.load(Ordering::Acquire)
+    }
+
+    /// Whether the customer refused, or took the grant back, and did not change that since: nothing of that side is needed.
+    pub fn customer_refused(&self) -> bool {
+        self.0.standing.customer_refused.load(Ordering::Acquire)
     }
 
     /// Whether nothing of either side is wanted now: a pause, a private stretch, the end of a window.

@@ -9,6 +9,8 @@
 //! * `pipe`: standard input, a FIFO, an inherited descriptor.
 //! * `capture`: the sound devices of a workstation (feature `capture`).
 //! * `exchange`: what the sources of a media server ask of the calls.
+//! * `rtp`, `rtpengine`: RTP streams, announced or fetched from an rtpengine (feature `serve`).
+//! * `siprec`: a session recording server (feature `serve`).
 //! * [`identity`]: whether an input is still the one that was processed.
 //!
 //! Requirements: ING-01 … ING-08.
@@ -28,6 +30,12 @@ pub mod pipe;
 pub mod presets;
 pub mod raw;
 pub mod rendezvous;
+#[cfg(feature = "serve")]
+pub mod rtp;
+#[cfg(feature = "serve")]
+pub mod rtpengine;
+#[cfg(feature = "serve")]
+pub mod siprec;
 pub mod table;
 #[cfg(feature = "http")]
 pub mod tls;

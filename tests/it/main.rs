@@ -46,9 +46,16 @@ mod record;
 mod replay;
 mod resume;
 #[cfg(all(unix, feature = "serve"))]
+mod rtp_party;
+#[cfg(all(unix, feature = "serve"))]
 mod serve;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_common;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_rtp;
+mod serve_siprec;
+#[cfg(all(unix, feature = "serve"))]
+mod siprec_client;
 #[cfg(all(unix, feature = "http"))]
 mod switch;
 mod tones;

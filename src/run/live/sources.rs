@@ -8,6 +8,9 @@ use super::desk::Desk;
 use crate::config::serve::Serve;
 use crate::source::exchange::Exchange;
 use crate::source::listen::Stop;
+use crate::source::rtp::{self, Receiver};
+use crate::source::rtpengine;
+use crate::source::siprec;
 
 /// What a source needs to be started.
 pub struct Ground<'a> {
@@ -26,7 +29,40 @@ pub struct Ground<'a> {
 /// Starts every source that is configured. A line for people for each: what it is and where it listens. The error is a
 /// sentence; nothing goes on then.
 pub fn start(ground: &Ground<'_>) -> Result<Vec<String>, String> {
-    let _ = ground;
-    let lines = Vec::new();
+    let mut lines = Vec::new();
+    let receiver = receiver(ground)?;
+    if let (Some(config), Some(receiver)) = (&ground.serve.announced, &receiver) {
+        let (exchange, stop) = (Arc::clone(&ground.exchange), ground.stop.clone());
+        let announced = rtp::announced::start(config.clone(), Arc::clone(receiver), exchange, ground.runtime, stop);
+        ground.desk.expect_by("rtp", announced);
+        lines.push(format!(
+            "rtp listens on {}, ports {}",
+            receiver.settings().address,
+            receiver.settings().ports_shown()
+        ));
+    }
+    if let (Some(config), Some(receiver)) = (&ground.serve.rtpengine, &receiver) {
+        let (exchange, stop) = (Arc::clone(&ground.exchange), ground.stop.clone());
+        let calls = rtpengine::start(config.clone(), Arc::clone(receiver), exchange, ground.runtime, stop);
+        ground.desk.expect_by("rtpengine", calls);
+        lines.push(format!("rtpengine is asked at {}", config.address));
+    }
+    if let (Some(config), Some(receiver)) = (&ground.serve.siprec, &receiver) {
+        let (exchange, stop) = (Arc::clone(&ground.exchange), ground.stop.clone());
+        let started = siprec::start(config.clone(), Arc::clone(receiver), exchange, ground.runtime, stop);
+        let started = started.map_err(|error| format!("siprec: {error}"))?;
+        for (way, at) in [("udp", started.udp), ("tcp", started.tcp), ("tls", started.tls)] {
+            lines.extend(at.map(|at| format!("siprec/{way} listens on {at}")));
+        }
+    }
     Ok(lines)
+}
+
+/// The threads that receive RTP, if a source needs them.
+fn receiver(ground: &Ground<'_>) -> Result<Option<Arc<Receiver>>, String> {
+    let Serve { announced, rtpengine, siprec, .. } = ground.serve;
+    let needed = announced.is_some() || rtpengine.is_some() || siprec.is_some();
+    let Some(settings) = ground.serve.rtp.clone().filter(|_| needed) else { return Ok(None) };
+    let started = Receiver::start(settings).map_err(|error| format!("RTP cannot be received: {error}"))?;
+    Ok(Some(Arc::new(started)))
 }

@@ -67,6 +67,8 @@ impl Worker {
         self.published = Instant::now();
         if let Some(standing) = &self.standing {
             standing.customer_wanted.store(doors.customer_open, Ordering::Release);
+            let refused = matches!(doors.customer_why, Some(Dropped::Refused | Dropped::Withdrawn));
+            standing.customer_refused.store(refused, Ordering::Release);
             standing.stopped.store(doors.stopped().is_some(), Ordering::Release);
             standing.over.store(self.end.load(Ordering::Acquire), Ordering::Release);
         }

@@ -1,12 +1,26 @@
 //! Parsers of what comes from outside: pure, over bytes, fuzzed. They open nothing and never panic.
 
 pub mod asked;
+#[cfg(feature = "serve")]
+pub mod bencode;
 pub mod chunk;
 pub mod clock;
 pub mod events;
 pub mod fmt;
+#[cfg(feature = "serve")]
+pub mod jitter;
+#[cfg(feature = "serve")]
+pub mod ng;
 pub mod pace;
+#[cfg(feature = "serve")]
+pub mod payload;
+#[cfg(feature = "serve")]
+pub mod rtp;
 pub mod sample;
+#[cfg(feature = "serve")]
+pub mod sip;
+#[cfg(feature = "serve")]
+pub mod siprec;
 pub mod stream;
 pub mod wav;
 

@@ -9,15 +9,19 @@ pub mod call_script;
 pub mod events;
 pub mod manifest;
 pub mod script_outlet;
+pub mod sip_message;
+pub mod siprec_body;
 pub mod stream_head;
 pub mod wav_reader;
 
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 6] = [
+pub const TARGETS: [(&str, fn(&[u8])); 8] = [
     ("wav_reader", wav_reader::run),
     ("events", events::run),
     ("manifest", manifest::run),
     ("call_script", call_script::run),
     ("stream_head", stream_head::run),
     ("asked", asked::run),
+    ("sip_message", sip_message::run),
+    ("siprec_body", siprec_body::run),
 ];

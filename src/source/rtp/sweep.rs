@@ -1,0 +1,192 @@
+//! A thread that looks at many sockets in turn.
+//!
+//! Every [`SWEEP`] it reads what lies in each socket, at most [`BURST_MAX`] datagrams, and lays what is due. No socket has
+//! to be registered anywhere, and a thread wakes 100 times a second whatever arrives. The kernel keeps what comes between
+//! two sweeps.
+
+use std::collections::HashMap;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, unbounded};
+use ipnet::IpNet;
+
+use super::party::{PartyCounts, Receiving};
+use super::receiver::{Port, Stream};
+use crate::source::exchange::{Begun, CallLine, Legs, Party};
+
+/// How often a socket is looked at.
+pub const SWEEP: Duration = Duration::from_millis(10);
+/// Most datagrams that are read from a socket in one sweep: 3,200 a second.
+pub const BURST_MAX: usize = 32;
+/// How often counts are told to those who ask for them.
+const COUNTS_EVERY: Duration = Duration::from_millis(200);
+
+/// What a sweeper is told.
+pub(super) enum Command {
+    Begin(Box<Task>),
+    Open { id: u64, party: Party, port: Port, stream: Stream },
+    Change { id: u64, party: Party, stream: Stream },
+    Shut { id: u64, party: Party },
+    Close { id: u64 },
+}
+
+/// A call to be received.
+pub(super) struct Task {
+    pub(super) id: u64,
+    pub(super) begun: Begun,
+    pub(super) rate_hz: u32,
+    pub(super) delay_ms: u32,
+    pub(super) drop_before_decode: bool,
+    pub(super) allow: Arc<[IpNet]>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What a session and its sweeper both know.
+pub(super) struct Shared {
+    began: Instant,
+    /// When the last packet came that counts, ms after the beginning.
+    heard_ms: AtomicU64,
+    counts: Mutex<[PartyCounts; 2]>,
+}
+
+impl Default for Shared {
+    fn default() -> Shared {
+        Shared { began: Instant::now(), heard_ms: AtomicU64::new(0), counts: Mutex::default() }
+    }
+}
+
+impl Shared {
+    pub(super) fn silent_for(&self) -> Duration {
+        let heard = Duration::from_millis(self.heard_ms.load(Ordering::Relaxed));
+        self.began.elapsed().saturating_sub(heard)
+    }
+
+    pub(super) fn counts(&self, party: Party) -> PartyCounts {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)[party as usize]
+    }
+}
+
+/// Starts a sweeper. It ends when nobody can tell it anything any more.
+pub(super) fn start(number: usize) -> io::Result<Sender<Command>> {
+    let (tell, told) = unbounded();
+    std::thread::Builder::new().name(format!("rtp-{number}")).spawn(move || run(&told))?;
+    Ok(tell)
+}
+
+fn run(told: &Receiver<Command>) {
+    let mut calls: HashMap<u64, Call> = HashMap::new();
+    let mut next = Instant::now();
+    loop {
+        loop {
+            match told.try_recv() {
+                Ok(command) => obey(&mut calls, command),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Disconnected) => return,
+            }
+        }
+        if calls.is_empty() {
+            match told.recv_timeout(Duration::from_secs(3_600)) {
+                Ok(command) => obey(&mut calls, command),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            next = Instant::now();
+            continue;
+        }
+        // A call whose handling panics is lost; the others go on.
+        calls.retain(|_, call| catch_unwind(AssertUnwindSafe(|| call.sweep())).unwrap_or(false));
+        next += SWEEP;
+        let now = Instant::now();
+        match next.checked_duration_since(now) {
+            Some(rest) => std::thread::sleep(rest),
+            None => next = now, // too slow for this many: the next sweep reads more at once
+        }
+    }
+}
+
+fn obey(calls: &mut HashMap<u64, Call>, command: Command) {
+    match command {
+        Command::Begin(task) => {
+            calls.insert(task.id, Call::new(*task));
+        }
+        Command::Open { id, party, port, stream } => with(calls, id, party, |receiving| receiving.open(port, stream)),
+        Command::Change { id, party, stream } => with(calls, id, party, |receiving| receiving.change(stream)),
+        Command::Shut { id, party } => with(calls, id, party, Receiving::shut),
+        Command::Close { id } => {
+            calls.remove(&id);
+        }
+    }
+}
+
+fn with(calls: &mut HashMap<u64, Call>, id: u64, party: Party, change: impl FnOnce(&mut Receiving)) {
+    if let Some(call) = calls.get_mut(&id)
+        && let Some(receiving) = call.parties[party as usize].as_mut()
+    {
+        change(receiving);
+    }
+}
+
+struct Call {
+    line: CallLine,
+    /// The agent, the customer.
+    parties: [Option<Receiving>; 2],
+    shared: Arc<Shared>,
+    told: Instant,
+}
+
+impl Call {
+    fn new(task: Task) -> Call {
+        let Task { begun: Begun { line, legs }, rate_hz, delay_ms, drop_before_decode, allow, shared, .. } = task;
+        let receiving =
+            |party, leg| Some(Receiving::new(party, leg, line.clone(), rate_hz, delay_ms, Arc::clone(&allow)));
+        let parties = match legs {
+            Legs::Apart { agent, customer } => {
+                let customer = receiving(Party::Customer, customer)
+                    .map(|customer| if drop_before_decode { customer.dropped_before_decode() } else { customer });
+                [receiving(Party::Agent, agent), customer]
+            }
+            Legs::AgentAlone(agent) => [receiving(Party::Agent, agent), None],
+            Legs::Interleaved(_) => [None, None], // RTP streams are apart: `begin` asks for nothing else
+        };
+        Call { line, parties, shared, told: Instant::now() }
+    }
+
+    /// Whether the call goes on.
+    fn sweep(&mut self) -> bool {
+        if self.line.is_over() {
+            return false;
+        }
+        let mut heard = false;
+        for receiving in self.parties.iter_mut().flatten() {
+            heard |= receiving.read(self.shared.began);
+        }
+        let now = Instant::now();
+        let since = now.saturating_duration_since(self.shared.began);
+        for receiving in self.parties.iter_mut().flatten() {
+            receiving.lay(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX));
+        }
+        if heard {
+            self.shared.heard_ms.store(since.as_millis() as u64, Ordering::Relaxed);
+        }
+        if now.saturating_duration_since(self.told) >= COUNTS_EVERY {
+            self.told = now;
+            self.tell_counts();
+        }
+        true
+    }
+
+    fn tell_counts(&self) {
+        let counts = self.parties.each_ref().map(|party| party.as_ref().map(Receiving::counts).unwrap_or_default());
+        *self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.tell_counts();
+    }
+}

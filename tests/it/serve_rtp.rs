@@ -1,0 +1,137 @@
+//! Plain RTP into `oneside serve`: what the network does, who may send, and what is kept.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::common::{Scratch, agent, canary};
+use super::hunt::Hunt;
+use super::rtp_party::{Network, PACKET, Speaker, as_heard, in_place, packet};
+use super::serve_common::{Server, track};
+
+const TOP: &str = "purposes = [\"training\"]";
+const SOURCES: &str = "[serve.rtp]\nports = \"0\"\nidle_s = 2";
+
+fn announce(server: &Server, call: &str) -> (SocketAddr, SocketAddr) {
+    let payloads = json!({ "payloads": ["0", "101 telephone-event/8000"] });
+    let answer = server.expect(json!({ "source": "rtp", "call": call, "agent": payloads, "customer": payloads }));
+    let at = |party: &str| {
+        let ip = answer[party]["address"].as_str().unwrap().parse().unwrap();
+        SocketAddr::new(ip, answer[party]["port"].as_u64().unwrap().try_into().unwrap())
+    };
+    (at("agent"), at("customer"))
+}
+
+fn wait_until(began: Instant, seconds: f64) {
+    std::thread::sleep((began + Duration::from_secs_f64(seconds)).saturating_duration_since(Instant::now()));
+}
+
+fn manifest(server: &Server, call: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(server.out.join(format!("{call}.json"))).unwrap()).unwrap()
+}
+
+/// Everything under `out` is searched for a customer.
+fn hunt(scratch: &Scratch, hunt: &Hunt) {
+    for (file, bytes) in scratch.files("out") {
+        hunt.finds_nothing(&file, &bytes);
+    }
+}
+
+#[test]
+fn through_loss_reordering_and_doubling_the_agent_lies_right_and_the_customer_is_kept_while_a_grant_stands() {
+    let server = Server::start_with("serve-rtp", TOP, SOURCES);
+    let (to_agent, to_customer) = announce(&server, "rtp-1");
+    let (spoken, asked) = (agent(14), canary(14, 5));
+    let network = Network { lost_percent: 5, doubled_percent: 5, jitter_ms: 60 };
+    let speaker = Speaker::begin(to_agent, spoken.clone(), &[], network, 1);
+    let customer = Speaker::begin(to_customer, asked.clone(), &[], Network::default(), 2);
+    let began = Instant::now();
+    wait_until(began, 3.0);
+    server.ask("rtp-1", "told", json!({ "notice": "standard", "version": 1 }));
+    wait_until(began, 7.2);
+    server.ask("rtp-1", "granted", json!({ "act": "spoken_yes", "purpose": "training" }));
+    wait_until(began, 10.2);
+    server.ask("rtp-1", "withdrawn", json!({}));
+    wait_until(began, 13.0);
+    let lost = speaker.end();
+    customer.end();
+    assert_eq!(server.request("DELETE", "/v1/expected/rtp-1", None).0, 204);
+    server.wait_ended("rtp-1");
+    let manifest = manifest(&server, "rtp-1");
+    assert_eq!(manifest["source"]["encoding"], "rtp: PCMU 8000 Hz / PCMU 8000 Hz", "{manifest}");
+
+    let (stored, heard) = (track(&server.out.join("rtp-1.agent.wav")), as_heard(&spoken));
+    let (first, last) = in_place(&stored, &heard);
+    assert!(first < 16_000 && last > 40_000, "the agent from {first} to {last}");
+    assert!(lost.iter().filter(|lost| **lost).count() > 10, "some packets were lost");
+
+    let (stored, heard) = (track(&server.out.join("rtp-1.customer.wav")), as_heard(&asked));
+    let (first, last) = in_place(&stored, &heard);
+    let (granted, withdrawn) = (7.2 * 8_000.0, 10.2 * 8_000.0);
+    assert!(first as f64 >= granted && (first as f64) < granted + 12_000.0, "the customer from {first}");
+    assert!(last as f64 <= withdrawn + 400.0, "the customer to {last}");
+    let (_, _, scratch) = server.end();
+    hunt(&scratch, &Hunt::of(vec![heard[..granted as usize].to_vec(), heard[withdrawn as usize + 800..].to_vec()]));
+}
+
+#[test]
+fn without_a_grant_nothing_of_the_customer_is_stored_nor_decoded() {
+    let sources = format!("{SOURCES}\nreference = \"drop-before-decode\"");
+    let server = Server::start_with("serve-rtp-dropped", TOP, &sources);
+    let (to_agent, to_customer) = announce(&server, "rtp-2");
+    let asked = canary(5, 6);
+    let speaker = Speaker::begin(to_agent, agent(5), &[], Network::default(), 1);
+    let customer = Speaker::begin(to_customer, asked.clone(), &[(3_500, 1)], Network::default(), 2);
+    std::thread::sleep(Duration::from_secs(5));
+    speaker.end();
+    customer.end();
+    server.wait_ended("rtp-2"); // nothing came for two seconds
+    let manifest = manifest(&server, "rtp-2");
+    assert_eq!(manifest["customer"]["stored"], false, "{manifest}");
+    let (_, _, scratch) = server.end();
+    hunt(&scratch, &Hunt::of(vec![as_heard(&asked)]));
+}
+
+#[test]
+fn who_is_not_the_party_is_not_heard() {
+    let server = Server::start_with("serve-rtp-foreign", TOP, SOURCES);
+    let (to_agent, to_customer) = announce(&server, "rtp-3");
+    let (spoken, other) = (agent(6), canary(6, 7));
+    let speaker = Speaker::begin(to_agent, spoken.clone(), &[], Network::default(), 1);
+    let customer = Speaker::begin(to_customer, vec![0; 6 * 8_000], &[], Network::default(), 2);
+    std::thread::sleep(Duration::from_millis(300));
+    let stranger = Speaker::begin(to_agent, other.clone(), &[], Network::default(), 3);
+    let odd = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for bytes in [&b""[..], b"\x80", b"GET / HTTP/1.1\r\n\r\n", &[0x80, 200, 0, 0], &packet(0, true, 1, 1, 1, &[])] {
+        odd.send_to(bytes, to_agent).unwrap();
+    }
+    std::thread::sleep(Duration::from_secs(5));
+    [speaker, customer, stranger].map(Speaker::end);
+    server.wait_ended("rtp-3");
+    let stored = track(&server.out.join("rtp-3.agent.wav"));
+    let (first, last) = in_place(&stored, &as_heard(&spoken));
+    assert!(last > first + 50 * PACKET, "the agent from {first} to {last}");
+    let (_, _, scratch) = server.end();
+    hunt(&scratch, &Hunt::of(vec![as_heard(&other)]));
+}
+
+#[test]
+fn an_announcement_that_cannot_be_used_is_declined_with_its_reason() {
+    let server = Server::start_with("serve-rtp-declined", TOP, SOURCES);
+    let payloads = json!({ "payloads": ["0"] });
+    let opus = json!({ "payloads": ["96 opus/48000/2"] });
+    for (wanted, code) in [
+        (json!({ "source": "rtp", "call": "a" }), "announcement"),
+        (json!({ "source": "rtp", "call": "a", "agent": opus }), "announcement"),
+        (json!({ "source": "rtp", "call": "a", "agent": payloads, "side": "left" }), "announcement"),
+        (json!({ "source": "rtp", "call": "a", "agent": { "payloads": ["101 telephone-event/8000"] } }), "codec"),
+    ] {
+        let (status, problem) = server.request("POST", "/v1/expected", Some(wanted.clone()));
+        assert_eq!((status, &problem["code"]), (409, &json!(code)), "{wanted}: {problem}");
+    }
+    let wanted = json!({ "source": "rtp", "call": "a", "agent": payloads });
+    assert_eq!(server.request("POST", "/v1/expected", Some(wanted.clone())).0, 201);
+    let (status, problem) = server.request("POST", "/v1/expected", Some(wanted));
+    assert_eq!((status, &problem["code"]), (409, &json!("exists")));
+}
