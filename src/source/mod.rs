@@ -8,11 +8,14 @@
 //! * [`events`]: what was said about a call's recording, by file.
 //! * `pipe`: standard input, a FIFO, an inherited descriptor.
 //! * `capture`: the sound devices of a workstation (feature `capture`).
+//! * `websocket`, `audiohook`: media servers that connect by WebSocket.
 //! * `exchange`: what the sources of a media server ask of the calls.
 //! * [`identity`]: whether an input is still the one that was processed.
 //!
 //! Requirements: ING-01 … ING-08.
 
+#[cfg(feature = "serve")]
+pub mod audiohook;
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod error;
@@ -23,6 +26,8 @@ pub mod identity;
 pub mod inputs;
 #[cfg(feature = "serve")]
 pub mod listen;
+#[cfg(feature = "serve")]
+pub mod metadata;
 #[cfg(feature = "pipe")]
 pub mod pipe;
 pub mod presets;
@@ -31,6 +36,8 @@ pub mod rendezvous;
 pub mod table;
 #[cfg(feature = "http")]
 pub mod tls;
+#[cfg(feature = "serve")]
+pub mod websocket;
 pub mod wire;
 
 mod compressed;

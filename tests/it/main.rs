@@ -16,6 +16,8 @@ mod encode;
 mod evaluate;
 #[cfg(feature = "http")]
 mod fake_call;
+#[cfg(feature = "serve")]
+mod fake_exchange;
 mod faults;
 mod hardening;
 #[cfg(feature = "http")]
@@ -47,8 +49,14 @@ mod replay;
 mod resume;
 #[cfg(all(unix, feature = "serve"))]
 mod serve;
+#[cfg(feature = "serve")]
+mod serve_audiohook;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_common;
+#[cfg(feature = "serve")]
+mod serve_websocket;
 #[cfg(all(unix, feature = "http"))]
 mod switch;
 mod tones;
+#[cfg(feature = "serve")]
+mod ws_client;

@@ -1,10 +1,22 @@
 //! Parsers of what comes from outside: pure, over bytes, fuzzed. They open nothing and never panic.
 
 pub mod asked;
+#[cfg(feature = "serve")]
+pub mod audio_stream;
+#[cfg(feature = "serve")]
+pub mod audiohook;
+#[cfg(feature = "serve")]
+pub mod chan_websocket;
 pub mod chunk;
 pub mod clock;
 pub mod events;
 pub mod fmt;
+#[cfg(feature = "serve")]
+pub mod http_signature;
+#[cfg(feature = "serve")]
+pub mod json;
+#[cfg(feature = "serve")]
+pub mod media_stream;
 pub mod pace;
 pub mod sample;
 pub mod stream;

@@ -4,20 +4,30 @@
 //! Each target is a function of bytes that panics if something does not hold.
 
 pub mod asked;
+pub mod audio_stream;
+pub mod audiohook;
 pub mod bytes;
 pub mod call_script;
+pub mod chan_websocket;
 pub mod events;
+pub mod http_signature;
 pub mod manifest;
+pub mod media_stream;
 pub mod script_outlet;
 pub mod stream_head;
 pub mod wav_reader;
 
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 6] = [
+pub const TARGETS: [(&str, fn(&[u8])); 11] = [
     ("wav_reader", wav_reader::run),
     ("events", events::run),
     ("manifest", manifest::run),
     ("call_script", call_script::run),
     ("stream_head", stream_head::run),
     ("asked", asked::run),
+    ("media_stream", media_stream::run),
+    ("chan_websocket", chan_websocket::run),
+    ("audio_stream", audio_stream::run),
+    ("audiohook", audiohook::run),
+    ("http_signature", http_signature::run),
 ];
