@@ -46,6 +46,7 @@ pub struct Laid {
 impl Exchange for FakeExchange {
     fn begin(&self, arrival: Arrival) -> Result<Begun, Declined> {
         if let Some(reason) = self.refuses {
+            self.declined(arrival.source, reason, Some(&arrival.call)); // as the switchboard does
             return Err(Declined::new(reason, "the test says so"));
         }
         let said = Arc::new(Mutex::new(Vec::new()));

@@ -124,13 +124,11 @@ async fn disconnect(link: &mut Link, sequence: &mut Sequence, reason: &str, info
 }
 
 async fn conversation(link: &mut Link, shared: &Arc<Shared>, sequence: &mut Sequence, open: Open) -> Quit {
-    let call = open.conversation_id.clone().unwrap_or_default();
     let events = shared.config.heeded.events(&open.words, SOURCE);
     let (begun, offer) = match begin(shared, open).await {
         Ok(begun) => begun,
-        Err(declined) => {
-            shared.exchange.declined(SOURCE, declined.reason, Some(&call));
-            // Not recorded is no fault of the switch's.
+        Err(_) => {
+            // It is counted already; and not recorded is no fault of the switch's.
             return Quit::Ask("completed", "not recorded");
         }
     };
@@ -162,7 +160,9 @@ async fn conversation(link: &mut Link, shared: &Arc<Shared>, sequence: &mut Sequ
 /// Chooses what is to be sent, and begins the call.
 async fn begin(shared: &Arc<Shared>, open: Open) -> Result<(Begun, Offer), Declined> {
     let config = &shared.config;
-    let (offer, sound) = chosen(&open.offers, config.drop_before_decode, config.burst_ms)?;
+    let (offer, sound) = chosen(&open.offers, config.drop_before_decode, config.burst_ms).inspect_err(|declined| {
+        shared.exchange.declined(SOURCE, declined.reason, open.conversation_id.as_deref());
+    })?;
     let parties = if let Arriving::AgentAlone(_) = sound { "the agent alone" } else { "stereo" };
     let arrival = Arrival {
         encoding: format!("audiohook: PCMU 8000 Hz, {parties}"),

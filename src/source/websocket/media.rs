@@ -36,7 +36,7 @@ pub(super) async fn serve(mut link: Link, shared: Arc<Shared>, route: Arc<Route>
             return link.close().await;
         }
     };
-    match begin(&shared, &route, agent, &start, call.clone()).await {
+    match begin(&shared, &route, agent, &start, call).await {
         Ok(Begun { line, legs }) => {
             for event in route.heeded.events(&start.parameters, "websocket") {
                 line.say(event);
@@ -44,7 +44,8 @@ pub(super) async fn serve(mut link: Link, shared: Arc<Shared>, route: Arc<Route>
             let stream = Stream::new(&route, agent, &start, legs, line, reorder_ms);
             carry(&mut link, &route, stream).await;
         }
-        Err(declined) => shared.exchange.declined(route.dialect.source(), declined.reason, Some(&call)),
+        // It is counted already.
+        Err(_) => {}
     }
     link.close().await;
 }
@@ -76,7 +77,10 @@ async fn begin(
     let sound = match (start.tracks.is_empty(), start.tracks.contains(&agent), start.tracks.contains(&agent.other())) {
         (true, _, _) | (_, true, true) => Arriving::Apart(Placing::Stamped),
         (_, true, false) => Arriving::AgentAlone(Placing::Stamped),
-        (_, false, _) => return Err(Declined::new("side", "the agent's track is not among those of the stream")),
+        (_, false, _) => {
+            shared.exchange.declined(route.dialect.source(), "side", Some(&call));
+            return Err(Declined::new("side", "the agent's track is not among those of the stream"));
+        }
     };
     let parties = if let Arriving::Apart(_) = sound { "two tracks" } else { "the agent's track alone" };
     let arrival = Arrival {

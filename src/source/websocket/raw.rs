@@ -2,6 +2,7 @@
 //! differ in their texts.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::time::Instant;
 
@@ -10,7 +11,7 @@ use super::link::{Came, Link};
 use super::route::{Dialect, Route, Side};
 use super::{FIRST_WITHIN, Shared, TICK, call_named};
 use crate::consent::Event;
-use crate::source::exchange::{Arrival, Arriving, CallLine, Declined, Legs, Party, Placing};
+use crate::source::exchange::{Arrival, Arriving, Begun, CallLine, Declined, Exchange, Party, Placing};
 use crate::source::wire::audio_stream::{self, Mix};
 use crate::source::wire::chan_websocket;
 use crate::source::wire::json::Words;
@@ -54,7 +55,9 @@ pub(super) async fn serve(mut link: Link, shared: Arc<Shared>, route: Arc<Route>
                 shared.rendezvous.left(&call);
             }
         }
-        Err(declined) => shared.exchange.declined(route.dialect.source(), declined.reason, Some(&call)),
+        // What came to nothing in the exchange is counted there.
+        Err((declined, false)) => shared.exchange.declined(route.dialect.source(), declined.reason, Some(&call)),
+        Err((_, true)) => {}
     }
     link.close().await;
 }
@@ -117,28 +120,54 @@ fn facts(route: &Route, side: Side, text: &str) -> Result<Option<Facts>, Decline
     }
 }
 
+/// The call's legs, or why there are none and whether the exchange knows it.
 async fn begin(
     shared: &Arc<Shared>,
     route: &Arc<Route>,
     side: Side,
     facts: Facts,
-) -> Result<(Layer, CallLine), Declined> {
+) -> Result<(Layer, CallLine), (Declined, bool)> {
     let (shared, route) = (Arc::clone(shared), Arc::clone(route));
     let begun = tokio::task::spawn_blocking(move || {
-        let arrival = arrival(&route, side, &facts)?;
-        let (encoding, dropping) = (facts.encoding, route.drop_before_decode);
-        if let Side::One(party) = side {
-            let (leg, line) = shared.rendezvous.leg(&*shared.exchange, arrival, party)?;
-            return Ok((Layer::one(leg, party, line.clone(), encoding, dropping), line));
-        }
-        let begun = shared.exchange.begin(arrival)?;
-        let fits = !matches!((&begun.legs, side), (Legs::AgentAlone(_), Side::Stereo { .. }));
-        if !fits {
-            return Err(Declined::new("bug", "a call of two parties has legs for both"));
-        }
-        Ok((Layer::of(begun.legs, side, begun.line.clone(), encoding, dropping), begun.line))
+        let exchange = Asked { exchange: &*shared.exchange, was_asked: AtomicBool::new(false) };
+        let begun = begin_with(&exchange, &shared, &route, side, &facts);
+        begun.map_err(|declined| (declined, exchange.was_asked.load(Ordering::Relaxed)))
     });
-    begun.await.unwrap_or_else(|_| Err(Declined::new("bug", "beginning the call failed")))
+    begun.await.unwrap_or_else(|_| Err((Declined::new("bug", "beginning the call failed"), false)))
+}
+
+fn begin_with(
+    exchange: &Asked<'_>,
+    shared: &Shared,
+    route: &Route,
+    side: Side,
+    facts: &Facts,
+) -> Result<(Layer, CallLine), Declined> {
+    let arrival = arrival(route, side, facts)?;
+    let (encoding, dropping) = (facts.encoding, route.drop_before_decode);
+    if let Side::One(party) = side {
+        let (leg, line) = shared.rendezvous.leg(exchange, arrival, party)?;
+        return Ok((Layer::one(leg, party, line.clone(), encoding, dropping), line));
+    }
+    let begun = exchange.begin(arrival)?;
+    Ok((Layer::of(begun.legs, side, begun.line.clone(), encoding, dropping), begun.line))
+}
+
+/// An exchange, and whether it was asked to begin a call.
+struct Asked<'a> {
+    exchange: &'a dyn Exchange,
+    was_asked: AtomicBool,
+}
+
+impl Exchange for Asked<'_> {
+    fn begin(&self, arrival: Arrival) -> Result<Begun, Declined> {
+        self.was_asked.store(true, Ordering::Relaxed);
+        self.exchange.begin(arrival)
+    }
+
+    fn declined(&self, source: &'static str, reason: &'static str, call: Option<&str>) {
+        self.exchange.declined(source, reason, call);
+    }
 }
 
 fn arrival(route: &Route, side: Side, facts: &Facts) -> Result<Arrival, Declined> {
