@@ -53,8 +53,12 @@ mod serve;
 mod serve_audiohook;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_common;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_streamdouble;
 #[cfg(feature = "serve")]
 mod serve_websocket;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_websocket_calls;
 #[cfg(all(unix, feature = "http"))]
 mod switch;
 mod tones;

@@ -174,9 +174,9 @@ fn two_connections_of_one_call_meet_and_each_party_has_its_keys() {
 
 #[test]
 fn plain_lines_and_g711_are_taken_as_json_is() {
-    let mut customer = asterisk("/customer", CUSTOMER, "connection");
-    customer.drop_before_decode = true;
-    let server = Server::new(vec![asterisk("/agent", AGENT, "connection"), customer]);
+    let mut routes = vec![asterisk("/agent", AGENT, "connection"), asterisk("/customer", CUSTOMER, "connection")];
+    routes.iter_mut().for_each(|route| route.drop_before_decode = true);
+    let server = Server::new(routes);
     let begin = |path: &str, channel: &str, format: &str| {
         let mut client = server.open(path, &["Sec-WebSocket-Protocol: media"]);
         client.text(&format!("MEDIA_START connection_id:rec1 channel:WebSocket/rec1/0x7f channel_id:{channel} format:{format} optimal_frame_size:160 ptime:20"));

@@ -142,6 +142,20 @@ impl RawWebSocket {
                 return Err(bad("serve.websocket.route", message));
             }
         }
+        // Whoever of a call's two connections comes first begins it: both must say the same of it.
+        let of_two = |route: &&Arc<Route>| {
+            matches!(
+                route.dialect,
+                Dialect::AudioStream { side: Side::One(_), .. } | Dialect::ChanWebsocket { side: Side::One(_) }
+            )
+        };
+        let mut references = routes.iter().filter(of_two).map(|route| route.drop_before_decode);
+        if let Some(first) = references.next()
+            && references.any(|other| other != first)
+        {
+            let message = "the paths of agent and customer must have the same `reference`";
+            return Err(bad("serve.websocket.route.reference", message));
+        }
         let idle = Duration::from_secs(self.idle_s.unwrap_or(IDLE_S).max(1));
         Ok(WebSocketConfig { listen, routes, idle, message_bytes_max })
     }
@@ -323,6 +337,22 @@ mod tests {
         assert!(resolved("").unwrap_err().contains("no path"));
         assert!(resolved(&one.replace("side", "sides")).is_err());
         assert!(resolved(&one.replace("\"/a\"", "\"a?b\"")).is_err());
+    }
+
+    #[test]
+    fn both_connections_of_a_call_say_the_same_of_its_reference() {
+        let two = |reference: &str| {
+            let path = |path: &str, more: &str| {
+                format!(
+                    "[[route]]\npath = \"{path}\"\ndialect = \"chan_websocket\"\nside = \"{}\"\n{more}\n",
+                    &path[1..]
+                )
+            };
+            resolved(&(path("/agent", "reference = \"drop-before-decode\"") + &path("/customer", reference)))
+        };
+        assert!(two("reference = \"drop-before-decode\"").is_ok());
+        assert!(two("reference = \"guard\"").unwrap_err().contains("same"));
+        assert!(two("").is_err());
     }
 
     #[test]
