@@ -2,6 +2,10 @@
 //!
 //! Each source's part stands in a file of its own beside this one.
 
+pub mod audiohook;
+pub mod heeded;
+pub mod websocket;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -54,6 +58,10 @@ pub struct RawServe {
     pub rtpengine: Option<RawRtpengine>,
     /// Session recording clients.
     pub siprec: Option<RawSiprec>,
+    /// Switches that connect by WebSocket.
+    pub websocket: Option<websocket::RawWebSocket>,
+    /// Genesys AudioHook.
+    pub audiohook: Option<audiohook::RawAudioHook>,
 }
 
 /// `[serve.http]` as written.
@@ -88,6 +96,10 @@ pub struct Serve {
     pub drain_s: u64,
     /// The HTTP API, if it is configured here.
     pub http: Option<RawHttp>,
+    /// Switches that connect by WebSocket, as written.
+    pub websocket: Option<websocket::RawWebSocket>,
+    /// Genesys AudioHook, as written.
+    pub audiohook: Option<audiohook::RawAudioHook>,
     /// Listeners that others reach may go without TLS.
     pub plain_listeners: bool,
     /// How RTP is received, for all sources that do.
@@ -115,6 +127,8 @@ impl RawServe {
             by_date: self.by_date()?,
             drain_s: self.drain_s.unwrap_or(DRAIN_S),
             http: self.http.clone(),
+            websocket: self.websocket.clone(),
+            audiohook: self.audiohook.clone(),
             plain_listeners: danger.plain_listeners.unwrap_or(false),
             rtp: None,
             announced: self.rtp.as_ref().map(RawRtp::announced).transpose()?,

@@ -8,6 +8,7 @@
 //! * [`events`]: what was said about a call's recording, by file.
 //! * `pipe`: standard input, a FIFO, an inherited descriptor.
 //! * `capture`: the sound devices of a workstation (feature `capture`).
+//! * `websocket`, `audiohook`: media servers that connect by WebSocket.
 //! * `exchange`: what the sources of a media server ask of the calls.
 //! * `rtp`, `rtpengine`: RTP streams, announced or fetched from an rtpengine (feature `serve`).
 //! * `siprec`: a session recording server (feature `serve`).
@@ -15,6 +16,8 @@
 //!
 //! Requirements: ING-01 … ING-08.
 
+#[cfg(feature = "serve")]
+pub mod audiohook;
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod error;
@@ -25,6 +28,8 @@ pub mod identity;
 pub mod inputs;
 #[cfg(feature = "serve")]
 pub mod listen;
+#[cfg(feature = "serve")]
+pub mod metadata;
 #[cfg(feature = "pipe")]
 pub mod pipe;
 pub mod presets;
@@ -39,6 +44,8 @@ pub mod siprec;
 pub mod table;
 #[cfg(feature = "http")]
 pub mod tls;
+#[cfg(feature = "serve")]
+pub mod websocket;
 pub mod wire;
 
 mod compressed;

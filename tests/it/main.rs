@@ -16,6 +16,8 @@ mod encode;
 mod evaluate;
 #[cfg(feature = "http")]
 mod fake_call;
+#[cfg(feature = "serve")]
+mod fake_exchange;
 mod faults;
 mod hardening;
 #[cfg(feature = "http")]
@@ -49,13 +51,24 @@ mod resume;
 mod rtp_party;
 #[cfg(all(unix, feature = "serve"))]
 mod serve;
+#[cfg(feature = "serve")]
+mod serve_audiohook;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_common;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_rtp;
+#[cfg(all(unix, feature = "serve"))]
 mod serve_siprec;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_streamdouble;
+#[cfg(feature = "serve")]
+mod serve_websocket;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_websocket_calls;
 #[cfg(all(unix, feature = "serve"))]
 mod siprec_client;
 #[cfg(all(unix, feature = "http"))]
 mod switch;
 mod tones;
+#[cfg(feature = "serve")]
+mod ws_client;

@@ -11,6 +11,7 @@ use crate::source::listen::Stop;
 use crate::source::rtp::{self, Receiver};
 use crate::source::rtpengine;
 use crate::source::siprec;
+use crate::source::{audiohook, websocket};
 
 /// What a source needs to be started.
 pub struct Ground<'a> {
@@ -54,6 +55,18 @@ pub fn start(ground: &Ground<'_>) -> Result<Vec<String>, String> {
         for (way, at) in [("udp", started.udp), ("tcp", started.tcp), ("tls", started.tls)] {
             lines.extend(at.map(|at| format!("siprec/{way} listens on {at}")));
         }
+    }
+    if let Some(raw) = &ground.serve.websocket {
+        let config = raw.resolve(ground.serve).map_err(|error| error.to_string())?;
+        let started = websocket::start(config, Arc::clone(&ground.exchange), ground.runtime, ground.stop.clone());
+        let started = started.map_err(|error| error.to_string())?;
+        lines.extend(started.addresses.iter().map(|address| format!("websocket listens on {address}")));
+    }
+    if let Some(raw) = &ground.serve.audiohook {
+        let config = raw.resolve(ground.serve).map_err(|error| error.to_string())?;
+        let started = audiohook::start(config, Arc::clone(&ground.exchange), ground.runtime, ground.stop.clone());
+        let started = started.map_err(|error| error.to_string())?;
+        lines.extend(started.addresses.iter().map(|address| format!("audiohook listens on {address}")));
     }
     Ok(lines)
 }

@@ -3,6 +3,11 @@
 pub mod asked;
 #[cfg(feature = "serve")]
 pub mod bencode;
+pub mod audio_stream;
+#[cfg(feature = "serve")]
+pub mod audiohook;
+#[cfg(feature = "serve")]
+pub mod chan_websocket;
 pub mod chunk;
 pub mod clock;
 pub mod events;
@@ -11,6 +16,11 @@ pub mod fmt;
 pub mod jitter;
 #[cfg(feature = "serve")]
 pub mod ng;
+pub mod http_signature;
+#[cfg(feature = "serve")]
+pub mod json;
+#[cfg(feature = "serve")]
+pub mod media_stream;
 pub mod pace;
 #[cfg(feature = "serve")]
 pub mod payload;

@@ -81,7 +81,8 @@ impl Pace {
 
     /// What was not sent so far does not excuse what comes.
     pub fn forget(&mut self, now: u64) {
-        self.ahead = self.ahead.max(0.0);
+        let passed = now.saturating_sub(self.last.unwrap_or(now)) as f64 * self.rate_hz as f64 / 1e9;
+        self.ahead = (self.ahead - passed).max(0.0);
         self.last = self.last.map(|_| now);
     }
 

@@ -4,10 +4,15 @@
 //! Each target is a function of bytes that panics if something does not hold.
 
 pub mod asked;
+pub mod audio_stream;
+pub mod audiohook;
 pub mod bytes;
 pub mod call_script;
+pub mod chan_websocket;
 pub mod events;
+pub mod http_signature;
 pub mod manifest;
+pub mod media_stream;
 pub mod script_outlet;
 pub mod sip_message;
 pub mod siprec_body;
@@ -15,7 +20,7 @@ pub mod stream_head;
 pub mod wav_reader;
 
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+pub const TARGETS: [(&str, fn(&[u8])); 13] = [
     ("wav_reader", wav_reader::run),
     ("events", events::run),
     ("manifest", manifest::run),
@@ -24,4 +29,9 @@ pub const TARGETS: [(&str, fn(&[u8])); 8] = [
     ("asked", asked::run),
     ("sip_message", sip_message::run),
     ("siprec_body", siprec_body::run),
+    ("media_stream", media_stream::run),
+    ("chan_websocket", chan_websocket::run),
+    ("audio_stream", audio_stream::run),
+    ("audiohook", audiohook::run),
+    ("http_signature", http_signature::run),
 ];
