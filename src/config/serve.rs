@@ -2,6 +2,8 @@
 //!
 //! Each source's part stands in a file of its own beside this one.
 
+pub mod audiosocket;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -38,6 +40,8 @@ pub struct RawServe {
     pub drain_s: Option<u64>,
     /// The HTTP API.
     pub http: Option<RawHttp>,
+    /// Calls over AudioSocket.
+    pub audiosocket: Option<audiosocket::RawAudioSocket>,
 }
 
 /// `[serve.http]` as written.
@@ -74,6 +78,8 @@ pub struct Serve {
     pub http: Option<RawHttp>,
     /// Listeners that others reach may go without TLS.
     pub plain_listeners: bool,
+    /// Calls over AudioSocket.
+    pub audiosocket: Option<crate::source::audiosocket::Config>,
 }
 
 impl RawServe {
@@ -84,7 +90,7 @@ impl RawServe {
             1.. if value <= most => Ok(value),
             _ => Err(bad(key, format!("{value} is not possible; 1 to {most} are"))),
         };
-        Ok(Serve {
+        let mut serve = Serve {
             out: self.out.clone(),
             workers: in_range("serve.workers", self.workers.unwrap_or(cores), 256)?,
             calls_max: in_range("serve.calls_max", self.calls_max.unwrap_or(CALLS_MAX), CALLS_MAX_MAX)?,
@@ -92,7 +98,10 @@ impl RawServe {
             drain_s: self.drain_s.unwrap_or(DRAIN_S),
             http: self.http.clone(),
             plain_listeners: danger.plain_listeners.unwrap_or(false),
-        })
+            audiosocket: None,
+        };
+        serve.audiosocket = self.audiosocket.as_ref().map(|raw| raw.resolve(&serve)).transpose()?;
+        Ok(serve)
     }
 
     /// Whether calls are stored in a directory for each day.

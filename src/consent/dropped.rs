@@ -50,7 +50,7 @@ pub enum Dropped {
 
 impl Dropped {
     /// All reasons, in the order of the tally.
-    pub const ALL: [Dropped; 19] = [
+    pub const ALL: [Dropped; 20] = [
         Dropped::NotSpeech,
         Dropped::Bleed,
         Dropped::Doubt,

@@ -8,11 +8,14 @@
 //! * [`events`]: what was said about a call's recording, by file.
 //! * `pipe`: standard input, a FIFO, an inherited descriptor.
 //! * `capture`: the sound devices of a workstation (feature `capture`).
+//! * `audiosocket`: Asterisk connects and sends the sound of one party.
 //! * `exchange`: what the sources of a media server ask of the calls.
 //! * [`identity`]: whether an input is still the one that was processed.
 //!
 //! Requirements: ING-01 … ING-08.
 
+#[cfg(feature = "serve")]
+pub mod audiosocket;
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod error;

@@ -16,6 +16,7 @@ pub mod ask;
 pub mod auto;
 pub mod desk;
 pub mod intake;
+pub mod keypad;
 pub mod meter;
 pub mod outlet;
 #[cfg(feature = "pipe")]

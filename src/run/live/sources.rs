@@ -6,6 +6,7 @@ use tokio::runtime::Handle as Runtime;
 
 use super::desk::Desk;
 use crate::config::serve::Serve;
+use crate::source::audiosocket;
 use crate::source::exchange::Exchange;
 use crate::source::listen::Stop;
 
@@ -26,7 +27,13 @@ pub struct Ground<'a> {
 /// Starts every source that is configured. A line for people for each: what it is and where it listens. The error is a
 /// sentence; nothing goes on then.
 pub fn start(ground: &Ground<'_>) -> Result<Vec<String>, String> {
-    let _ = ground;
-    let lines = Vec::new();
+    let mut lines = Vec::new();
+    if let Some(config) = &ground.serve.audiosocket {
+        let started =
+            audiosocket::start(config.clone(), Arc::clone(&ground.exchange), ground.runtime, ground.stop.clone())
+                .map_err(|error| error.to_string())?;
+        ground.desk.expect_by(audiosocket::SOURCE, started.registry);
+        lines.push(format!("audiosocket listens on {}", started.address));
+    }
     Ok(lines)
 }

@@ -18,6 +18,7 @@ use super::desk::{Desk, Handle, WAITING_MAX};
 use super::intake::Intake;
 use super::meter::{Meter, Origin};
 use super::outlet::LiveOutlet;
+use super::question::Question;
 use super::sealing::{Sealing, panic_text};
 use super::tokens::Tokens;
 use super::worker::{Alarm, Paces, Worker};
@@ -221,6 +222,7 @@ pub fn prepare(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall, asks: A
         origin,
         delays: None,
         tokens: Tokens::new(orders.revoked.clone()),
+        question: settings.live.keys.clone().map(|keys| Box::new(Question::new(keys, rate_hz))),
         meter: Meter::default(),
         standing,
         laid: (began, MediaTime::ZERO),

@@ -13,12 +13,13 @@ use super::ask::{Answer, Arrived, Asked, Matter, Recording, State};
 use super::intake::{Came, Intake};
 use super::meter::{Delays, Meter, Origin};
 use super::outlet::LiveOutlet;
+use super::question::Question;
 use super::tokens::Tokens;
 use crate::call::{Call, Closing, Doors, Finding, MediaTime, Took};
 use crate::consent::event::Rank;
 use crate::consent::{Dropped, Event, Outcome, Refusal, Stamped};
 use crate::run::line::{Cutter, Sides};
-use crate::source::exchange::{Party, Standing};
+use crate::source::exchange::Standing;
 use crate::voice::Speech;
 
 /// How long the worker sleeps when nothing is there.
@@ -68,6 +69,8 @@ pub struct Worker {
     pub delays: Option<Box<Delays>>,
     /// What is known about standing tokens.
     pub tokens: Tokens,
+    /// What keys mean, if they mean anything.
+    pub question: Option<Box<Question>>,
     /// The levels and the talk line.
     pub meter: Meter,
     /// What its source has to know of it.
@@ -175,6 +178,7 @@ impl Worker {
     pub fn settle(&mut self, speech: Speech) {
         self.meter.hear(&self.line.sound(&self.sides), speech);
         self.line.settle(speech, &mut self.call, &self.sides, &mut self.out);
+        self.hear_keys();
         if let Some(origin) = &self.origin
             && let Some(ms) = origin.ago_ms(self.call.position().seconds(self.rate_hz))
         {
@@ -216,7 +220,7 @@ impl Worker {
         let mut event = match matter {
             Matter::Event(event) => event,
             Matter::Contradicted(finding) => return self.contradict(finding),
-            Matter::Digit { party, digit } => key(party, digit),
+            Matter::Digit { party, digit } => return self.key_signalled(party, digit, wall, arrived),
         };
         self.alarms.extend(self.tokens.check(&mut event, expires, Timestamp::now()));
         let took = self.apply(event, wall, arrived);
@@ -238,23 +242,33 @@ impl Worker {
 
     /// Consent is not backdated, refusal is not delayed (CON-06, CON-10).
     fn apply(&mut self, event: Event, wall: Option<String>, arrived: Arrived) -> Took {
-        let here = self.call.position();
         let at = match event.rank() {
-            Rank::Opens => {
-                let nanos = u64::try_from(arrived.at.saturating_duration_since(self.began).as_nanos());
-                let nanos = nanos.unwrap_or(u64::MAX);
-                here.max(match arrived.place {
-                    Some(place) => self.intake.place(place),
-                    None => self.intake.opens_from(nanos, arrived.ring_end),
-                })
-            }
-            Rank::Informs | Rank::Shuts => here,
+            Rank::Opens => self.place_of(arrived),
+            Rank::Informs | Rank::Shuts => self.call.position(),
         };
+        let told = matches!(event, Event::Told { .. }).then(|| self.place_of(arrived));
+        self.apply_at(at, told, event, wall)
+    }
+
+    /// Where something belongs that arrived then: behind everything that had been delivered.
+    pub(super) fn place_of(&self, arrived: Arrived) -> MediaTime {
+        let nanos = u64::try_from(arrived.at.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
+        self.call.position().max(match arrived.place {
+            Some(place) => self.intake.place(place),
+            None => self.intake.opens_from(nanos, arrived.ring_end),
+        })
+    }
+
+    /// Applies an event at a place. `told`: where an announcement had arrived.
+    pub(super) fn apply_at(&mut self, at: MediaTime, told: Option<MediaTime>, event: Event, wall: Option<String>) -> Took {
         self.opened = self.opened.max(at);
         let stopped = self.stopped();
         let stamped = Stamped::placed(at, wall, event, self.rate_hz);
         self.out.event(&self.call, &stamped);
-        let took = self.call.take_now(stamped, &mut self.out);
+        let took = self.call.take_now(stamped.clone(), &mut self.out);
+        if let Some(question) = self.question.as_mut().filter(|_| took.refusal().is_none()) {
+            question.counted(&stamped.event, told.unwrap_or(took.at));
+        }
         self.stopped_until = stopped.filter(|_| took.doors.stopped().is_none()).map(|reason| (self.opened, reason));
         took
     }
@@ -323,7 +337,7 @@ impl Worker {
     }
 
     /// Tells everybody who looks what the writer last did.
-    fn publish(&mut self) {
+    pub(super) fn publish(&mut self) {
         let doors = self.call.doors();
         self.published = Instant::now();
         if let Some(standing) = &self.standing {
@@ -353,11 +367,6 @@ impl Worker {
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
-}
-
-/// What a key means.
-fn key(party: Party, digit: char) -> Event {
-    Event::Unusable { said: format!("key {digit} of the {party:?}"), refusal: Refusal::UnknownAct }
 }
 
 /// The stable code of a refusal, as the ledger writes it.

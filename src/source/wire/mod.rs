@@ -1,6 +1,7 @@
 //! Parsers of what comes from outside: pure, over bytes, fuzzed. They open nothing and never panic.
 
 pub mod asked;
+pub mod audiosocket;
 pub mod chunk;
 pub mod clock;
 pub mod events;

@@ -4,6 +4,7 @@
 //! Each target is a function of bytes that panics if something does not hold.
 
 pub mod asked;
+pub mod audiosocket;
 pub mod bytes;
 pub mod call_script;
 pub mod events;
@@ -13,11 +14,12 @@ pub mod stream_head;
 pub mod wav_reader;
 
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 6] = [
+pub const TARGETS: [(&str, fn(&[u8])); 7] = [
     ("wav_reader", wav_reader::run),
     ("events", events::run),
     ("manifest", manifest::run),
     ("call_script", call_script::run),
     ("stream_head", stream_head::run),
     ("asked", asked::run),
+    ("audiosocket", audiosocket::run),
 ];
