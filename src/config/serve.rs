@@ -5,6 +5,7 @@
 pub mod audiohook;
 pub mod heeded;
 pub mod websocket;
+pub mod audiosocket;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -62,6 +63,8 @@ pub struct RawServe {
     pub websocket: Option<websocket::RawWebSocket>,
     /// Genesys AudioHook.
     pub audiohook: Option<audiohook::RawAudioHook>,
+    /// Calls over AudioSocket.
+    pub audiosocket: Option<audiosocket::RawAudioSocket>,
 }
 
 /// `[serve.http]` as written.
@@ -110,6 +113,8 @@ pub struct Serve {
     pub rtpengine: Option<RtpengineConfig>,
     /// Session recording clients.
     pub siprec: Option<SiprecConfig>,
+    /// Calls over AudioSocket.
+    pub audiosocket: Option<crate::source::audiosocket::Config>,
 }
 
 impl RawServe {
@@ -134,9 +139,11 @@ impl RawServe {
             announced: self.rtp.as_ref().map(RawRtp::announced).transpose()?,
             rtpengine: self.rtpengine.as_ref().map(RawRtpengine::resolve).transpose()?,
             siprec: None,
+            audiosocket: None,
         };
         serve.rtp = Some(self.rtp.clone().unwrap_or_default().resolve(&serve)?);
         serve.siprec = self.siprec.as_ref().map(|raw| raw.resolve(&serve)).transpose()?;
+        serve.audiosocket = self.audiosocket.as_ref().map(|raw| raw.resolve(&serve)).transpose()?;
         Ok(serve)
     }
 

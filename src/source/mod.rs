@@ -9,6 +9,7 @@
 //! * `pipe`: standard input, a FIFO, an inherited descriptor.
 //! * `capture`: the sound devices of a workstation (feature `capture`).
 //! * `websocket`, `audiohook`: media servers that connect by WebSocket.
+//! * `audiosocket`: Asterisk connects and sends the sound of one party.
 //! * `exchange`: what the sources of a media server ask of the calls.
 //! * `rtp`, `rtpengine`: RTP streams, announced or fetched from an rtpengine (feature `serve`).
 //! * `siprec`: a session recording server (feature `serve`).
@@ -18,6 +19,7 @@
 
 #[cfg(feature = "serve")]
 pub mod audiohook;
+pub mod audiosocket;
 #[cfg(feature = "capture")]
 pub mod capture;
 pub mod error;

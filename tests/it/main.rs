@@ -11,6 +11,7 @@ mod desk;
 mod door_live;
 mod door_oracle;
 mod door_rules;
+mod door_switch;
 mod door_tones;
 mod encode;
 mod evaluate;

@@ -7,7 +7,7 @@ use crossbeam_channel::Sender;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::call::{Finding, MediaTime};
+use crate::call::Finding;
 use crate::consent::Event;
 use crate::source::exchange::Party;
 
@@ -33,17 +33,8 @@ pub struct Arrived {
     pub ring_end: u64,
     /// The moment.
     pub at: Instant,
-    /// Its exact place, where that is known.
-    pub place: Option<Exactly>,
-}
-
-/// An exact place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exactly {
-    /// On the source's line, frames at its rate: the wire told it.
-    OfTheSource(u64),
-    /// On the call's line: it was heard there.
-    OfTheCall(MediaTime),
+    /// Its exact place on the line, frames at the source's rate, where the wire told it.
+    pub place: Option<u64>,
 }
 
 /// What is asked or told.

@@ -16,6 +16,7 @@ pub mod ask;
 pub mod auto;
 pub mod desk;
 pub mod intake;
+pub mod keypad;
 pub mod meter;
 pub mod outlet;
 #[cfg(feature = "pipe")]
@@ -37,7 +38,7 @@ pub mod two_rings;
 pub mod watchman;
 pub mod worker;
 
-pub use ask::{Answer, Arrived, Asked, Asks, Exactly, Lost, Matter, Recording, State};
+pub use ask::{Answer, Arrived, Asked, Asks, Lost, Matter, Recording, State};
 pub use desk::{Desk, DeskError, Ended, Handle, OpenCall};
 pub use start::{LiveOrders, NewCall, Sound, start};
 

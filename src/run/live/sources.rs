@@ -6,6 +6,7 @@ use tokio::runtime::Handle as Runtime;
 
 use super::desk::Desk;
 use crate::config::serve::Serve;
+use crate::source::audiosocket;
 use crate::source::exchange::Exchange;
 use crate::source::listen::Stop;
 use crate::source::rtp::{self, Receiver};
@@ -67,6 +68,13 @@ pub fn start(ground: &Ground<'_>) -> Result<Vec<String>, String> {
         let started = audiohook::start(config, Arc::clone(&ground.exchange), ground.runtime, ground.stop.clone());
         let started = started.map_err(|error| error.to_string())?;
         lines.extend(started.addresses.iter().map(|address| format!("audiohook listens on {address}")));
+    }
+    if let Some(config) = &ground.serve.audiosocket {
+        let started =
+            audiosocket::start(config.clone(), Arc::clone(&ground.exchange), ground.runtime, ground.stop.clone())
+                .map_err(|error| error.to_string())?;
+        ground.desk.expect_by(audiosocket::SOURCE, started.registry);
+        lines.push(format!("audiosocket listens on {}", started.address));
     }
     Ok(lines)
 }

@@ -222,7 +222,7 @@ pub fn prepare(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall, asks: A
         origin,
         delays: None,
         tokens: Tokens::new(orders.revoked.clone()),
-        question: settings.live.keys.clone().map(|keys| Question::new(keys, rate_hz)),
+        question: settings.live.keys.clone().map(|keys| Box::new(Question::new(keys, rate_hz))),
         meter: Meter::default(),
         standing,
         laid: (began, MediaTime::ZERO),

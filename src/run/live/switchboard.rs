@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::arrival::ArrivalClock;
-use super::ask::{Arrived, Asked, Asks, Exactly, Matter};
+use super::ask::{Arrived, Asked, Asks, Matter};
 use super::desk::{Desk, Figure};
 use super::intake::{Intake, OneRing, RingEnds};
 use super::shard::{PACES, Shards};
@@ -249,7 +249,7 @@ fn line(arrival: &Arrival, asks: Asks, standing: &Arc<Standing>) -> (Arc<std::sy
             Said::Contradicted(finding) => (Matter::Contradicted(finding), None, None),
         };
         let ring_end = ends_then.get().map_or(0, RingEnds::end);
-        let arrived = Arrived { ring_end, at: Instant::now(), place: place.map(Exactly::OfTheSource) };
+        let arrived = Arrived { ring_end, at: Instant::now(), place };
         let wall = Some(Timestamp::now().to_string());
         let asked = Asked { matter, expires, wall, arrived, reply: None };
         if asks.to.try_send((asks.key, asked)).is_err() {

@@ -4,22 +4,22 @@
 //! call (`alone`) or many (`shard`).
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::ask::{Arrived, Asked, Exactly, Matter, State};
+use super::ask::{Answer, Arrived, Asked, Matter, Recording, State};
 use super::intake::{Came, Intake};
 use super::meter::{Delays, Meter, Origin};
 use super::outlet::LiveOutlet;
-use super::question::{How, Question};
+use super::question::Question;
 use super::tokens::Tokens;
-use crate::call::{Call, Closing, Finding, MediaTime, Took};
+use crate::call::{Call, Closing, Doors, Finding, MediaTime, Took};
 use crate::consent::event::Rank;
-use crate::consent::{Dropped, Event, Stamped, Track};
+use crate::consent::{Dropped, Event, Outcome, Refusal, Stamped};
 use crate::run::line::{Cutter, Sides};
-use crate::source::exchange::{Party, Standing};
+use crate::source::exchange::Standing;
 use crate::voice::Speech;
 
 /// How long the worker sleeps when nothing is there.
@@ -69,8 +69,8 @@ pub struct Worker {
     pub delays: Option<Box<Delays>>,
     /// What is known about standing tokens.
     pub tokens: Tokens,
-    /// What keys mean, if they mean anything here.
-    pub question: Option<Question>,
+    /// What keys mean, if they mean anything.
+    pub question: Option<Box<Question>>,
     /// The levels and the talk line.
     pub meter: Meter,
     /// What its source has to know of it.
@@ -178,12 +178,12 @@ impl Worker {
     pub fn settle(&mut self, speech: Speech) {
         self.meter.hear(&self.line.sound(&self.sides), speech);
         self.line.settle(speech, &mut self.call, &self.sides, &mut self.out);
+        self.hear_keys();
         if let Some(origin) = &self.origin
             && let Some(ms) = origin.ago_ms(self.call.position().seconds(self.rate_hz))
         {
             self.delays.get_or_insert_default().add(ms + f64::from(FRAME_MS));
         }
-        self.hear_keys();
     }
 
     /// What is due: laying down what was cleared, publishing the state.
@@ -220,7 +220,7 @@ impl Worker {
         let mut event = match matter {
             Matter::Event(event) => event,
             Matter::Contradicted(finding) => return self.contradict(finding),
-            Matter::Digit { party, digit } => return self.key(party, digit, arrived),
+            Matter::Digit { party, digit } => return self.key_signalled(party, digit, wall, arrived),
         };
         self.alarms.extend(self.tokens.check(&mut event, expires, Timestamp::now()));
         let took = self.apply(event, wall, arrived);
@@ -229,49 +229,6 @@ impl Worker {
         if let Some(reply) = reply {
             let _ = reply.try_send(answer); // who asked may have gone
         }
-    }
-
-    /// Where on the call's line lies what arrived: behind everything that may have been said before it.
-    fn place_of(&self, arrived: Arrived) -> MediaTime {
-        match arrived.place {
-            Some(Exactly::OfTheCall(place)) => place,
-            Some(Exactly::OfTheSource(place)) => self.intake.place(place),
-            None => {
-                let nanos = u64::try_from(arrived.at.saturating_duration_since(self.began).as_nanos());
-                self.intake.opens_from(nanos.unwrap_or(u64::MAX), arrived.ring_end)
-            }
-        }
-    }
-
-    /// A key was signalled: the profile says what it means (CON-18).
-    fn key(&mut self, party: Party, digit: char, arrived: Arrived) {
-        let at = self.place_of(arrived);
-        let Some(question) = &mut self.question else { return };
-        if let Some(event) = question.digit(party, digit, How::Signalled, at) {
-            self.apply(event, Some(Timestamp::now().to_string()), arrived);
-        }
-    }
-
-    /// Keys whose tones were heard in the frame that was just settled, and a yes that has waited for long enough.
-    fn hear_keys(&mut self) {
-        while let Some(press) = self.call.next_press() {
-            let Some(question) = &mut self.question else { continue };
-            let party = if press.side == Track::Agent { Party::Agent } else { Party::Customer };
-            let how = How::InBand { dbfs_tenths: press.key.dbfs_tenths, from: press.from };
-            if let Some(event) = question.digit(party, press.key.digit, how, press.known) {
-                self.apply_heard(event, press.known);
-            }
-        }
-        let here = self.call.position();
-        if let Some(event) = self.question.as_mut().and_then(|question| question.due(here)) {
-            self.apply_heard(event, here);
-        }
-    }
-
-    fn apply_heard(&mut self, event: Event, at: MediaTime) {
-        let arrived =
-            Arrived { ring_end: self.intake.ends().end(), at: Instant::now(), place: Some(Exactly::OfTheCall(at)) };
-        self.apply(event, Some(Timestamp::now().to_string()), arrived);
     }
 
     /// What arrives is not what was said of it: nothing of the call is kept (ONE-06).
@@ -285,21 +242,32 @@ impl Worker {
 
     /// Consent is not backdated, refusal is not delayed (CON-06, CON-10).
     fn apply(&mut self, event: Event, wall: Option<String>, arrived: Arrived) -> Took {
-        let here = self.call.position();
         let at = match event.rank() {
-            Rank::Opens => here.max(self.place_of(arrived)),
-            Rank::Informs | Rank::Shuts => here,
+            Rank::Opens => self.place_of(arrived),
+            Rank::Informs | Rank::Shuts => self.call.position(),
         };
+        let told = matches!(event, Event::Told { .. }).then(|| self.place_of(arrived));
+        self.apply_at(at, told, event, wall)
+    }
+
+    /// Where something belongs that arrived then: behind everything that had been delivered.
+    pub(super) fn place_of(&self, arrived: Arrived) -> MediaTime {
+        let nanos = u64::try_from(arrived.at.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
+        self.call.position().max(match arrived.place {
+            Some(place) => self.intake.place(place),
+            None => self.intake.opens_from(nanos, arrived.ring_end),
+        })
+    }
+
+    /// Applies an event at a place. `told`: where an announcement had arrived.
+    pub(super) fn apply_at(&mut self, at: MediaTime, told: Option<MediaTime>, event: Event, wall: Option<String>) -> Took {
         self.opened = self.opened.max(at);
         let stopped = self.stopped();
-        let asked = self.question.is_some().then(|| (event.clone(), self.place_of(arrived)));
         let stamped = Stamped::placed(at, wall, event, self.rate_hz);
         self.out.event(&self.call, &stamped);
-        let took = self.call.take_now(stamped, &mut self.out);
-        if let (Some(question), Some((event, place))) = (&mut self.question, asked)
-            && took.refusal().is_none()
-        {
-            question.counted(&event, place);
+        let took = self.call.take_now(stamped.clone(), &mut self.out);
+        if let Some(question) = self.question.as_mut().filter(|_| took.refusal().is_none()) {
+            question.counted(&stamped.event, told.unwrap_or(took.at));
         }
         self.stopped_until = stopped.filter(|_| took.doors.stopped().is_none()).map(|reason| (self.opened, reason));
         took

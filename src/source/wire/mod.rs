@@ -8,6 +8,7 @@ pub mod audio_stream;
 pub mod audiohook;
 #[cfg(feature = "serve")]
 pub mod chan_websocket;
+pub mod audiosocket;
 pub mod chunk;
 pub mod clock;
 pub mod events;

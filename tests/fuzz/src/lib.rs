@@ -6,6 +6,7 @@
 pub mod asked;
 pub mod audio_stream;
 pub mod audiohook;
+pub mod audiosocket;
 pub mod bytes;
 pub mod call_script;
 pub mod chan_websocket;
@@ -20,7 +21,7 @@ pub mod stream_head;
 pub mod wav_reader;
 
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 13] = [
+pub const TARGETS: [(&str, fn(&[u8])); 14] = [
     ("wav_reader", wav_reader::run),
     ("events", events::run),
     ("manifest", manifest::run),
@@ -34,4 +35,5 @@ pub const TARGETS: [(&str, fn(&[u8])); 13] = [
     ("audio_stream", audio_stream::run),
     ("audiohook", audiohook::run),
     ("http_signature", http_signature::run),
+    ("audiosocket", audiosocket::run),
 ];
