@@ -52,13 +52,7 @@ impl Holdback {
     }
 
     /// Takes in the newest frame. There must be room: the call lets the oldest go first.
-    pub fn push(
-        &mut self,
-        frame: Frame<'_, Agent>,
-        doubtful: bool,
-        customer_active: [bool; 2],
-        toned: [bool; 2],
-    ) {
+    pub fn push(&mut self, frame: Frame<'_, Agent>, doubtful: bool, customer_active: [bool; 2], toned: [bool; 2]) {
         assert!(self.waiting < self.slots.len(), "the call lets a frame go before it takes one more");
         let slot = (self.oldest + self.waiting) % self.slots.len();
         let length = frame.samples().len();

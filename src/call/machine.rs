@@ -11,16 +11,16 @@ use crate::audio::{Agent, Customer, FRAMES_PER_SECOND, Frame, Levels, MediaTime,
 use crate::bleed::Ear;
 use crate::consent::{Authority, Dropped, Effect, Event, Gate, Ledger, Outcome, Stamped};
 use crate::split::{Doubt, Finding, Remedy};
-use crate::voice::{Speech, Toned};
 use crate::voice::hangover::{self, Hangover, Word};
+use crate::voice::{Speech, Toned};
 
 mod live;
 mod tones;
 
 pub(crate) use live::place_now;
 pub use live::{Doors, Took};
-pub use tones::Press;
 use tones::Keypads;
+pub use tones::Press;
 
 /// Frames that the agent's side may wait: what the guard looks ahead and the lead-in.
 pub const HOLDBACK_FRAMES: usize = Ear::LOOK_FRAMES + hangover::LOOK_FRAMES;

@@ -46,16 +46,19 @@ impl RawKeys {
     /// The map in force, of a store that records for these purposes.
     pub fn resolve(&self, purposes: Option<&[String]>) -> Result<Keys, ConfigError> {
         let customer = |(key, meaning): (&String, &RawKey)| {
+            let digit = digit(key)?;
             let meaning = match meaning {
                 RawKey::Grant { grant } => CustomerKey::Grant(grant.clone()),
                 RawKey::Word(word) => match word.as_str() {
                     "grant" => CustomerKey::Grant(purposes.unwrap_or_default().to_vec()),
                     "refuse" => CustomerKey::Refuse,
                     "withdraw" => CustomerKey::Withdraw,
-                    other => return Err(bad(format!("`{other}` is no meaning of key {key}: grant, refuse, withdraw are"))),
+                    other => {
+                        return Err(bad(format!("`{other}` is no meaning of key {key}: grant, refuse, withdraw are")));
+                    }
                 },
             };
-            Ok((digit(key)?, meaning))
+            Ok((digit, meaning))
         };
         let agent = |(key, meaning): (&String, &String)| match meaning.as_str() {
             "pause" => Ok((digit(key)?, AgentKey::Pause)),

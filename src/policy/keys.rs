@@ -122,9 +122,13 @@ mod tests {
 
     #[test]
     fn a_map_grants_for_purposes_and_has_a_way_back() {
-        let keys = |customer: &[(char, CustomerKey)]| Keys::new(20, customer.iter().cloned().collect(), BTreeMap::new());
+        let keys =
+            |customer: &[(char, CustomerKey)]| Keys::new(20, customer.iter().cloned().collect(), BTreeMap::new());
         assert_eq!(keys(&[('1', grant())]), Err(KeysError::NoWayBack('1')));
-        assert_eq!(keys(&[('1', CustomerKey::Grant(vec![" ".into()])), ('2', CustomerKey::Refuse)]), Err(KeysError::NoPurpose('1')));
+        assert_eq!(
+            keys(&[('1', CustomerKey::Grant(vec![" ".into()])), ('2', CustomerKey::Refuse)]),
+            Err(KeysError::NoPurpose('1'))
+        );
         assert_eq!(keys(&[('x', CustomerKey::Refuse)]), Err(KeysError::NoKey("x".into())));
         let whole = keys(&[('1', grant()), ('9', CustomerKey::Withdraw)]).unwrap();
         assert_eq!((whole.customer('1'), whole.customer('3'), whole.agent('1')), (Some(&grant()), None, None));

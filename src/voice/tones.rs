@@ -9,7 +9,6 @@
 
 mod unit;
 
-
 use crate::audio::level::{ACTIVE, Level};
 use unit::{Grid, RATE_MIN_HZ, Unit, wrapped};
 
@@ -85,7 +84,8 @@ impl Tones {
         }
         let half = samples.len() / 2;
         let mut toned = Toned::default();
-        for (number, (part, at)) in [(&samples[..half], at), (&samples[half..], at + half as u64)].into_iter().enumerate()
+        for (number, (part, at)) in
+            [(&samples[..half], at), (&samples[half..], at + half as u64)].into_iter().enumerate()
         {
             let unit = if levels[number] > ACTIVE { grid.hear(part, at) } else { None };
             let (tone, before) = follow(&mut self.run, unit, grid.fold());
@@ -105,7 +105,8 @@ impl Tones {
 /// Follows a run over one more unit: whether the unit holds a tone; and if it made the key known, how many units before
 /// it do, the one in which it may have begun among them.
 fn follow(run: &mut Option<Run>, unit: Option<Unit>, fold: usize) -> (bool, Option<u32>) {
-    let begun = |unit: Unit| Run { last: unit, units: 1, misses: 0, known: false, off: unit.off, left_over: unit.left_over };
+    let begun =
+        |unit: Unit| Run { last: unit, units: 1, misses: 0, known: false, off: unit.off, left_over: unit.left_over };
     match (run.as_mut(), unit) {
         (Some(run), Some(unit)) if run.goes_on(&unit, fold) => {
             run.add(unit);

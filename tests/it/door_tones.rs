@@ -9,9 +9,7 @@ use std::f64::consts::TAU;
 use oneside::audio::{MediaTime, Span, Stereo};
 use oneside::bleed::Reference;
 use oneside::call::{Call, Missing, Opening, Outlet};
-use oneside::consent::{
-    Act, Cleared, Decision, Dropped, Event, Notice, OnWithdrawal, PartyId, Stamped, Terms, Track,
-};
+use oneside::consent::{Act, Cleared, Decision, Dropped, Event, Notice, OnWithdrawal, PartyId, Stamped, Terms, Track};
 use oneside::voice::Speech;
 
 const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
@@ -139,7 +137,8 @@ fn drive(
     sides: &[Vec<i16>; 2],
     mut steer: impl FnMut(&mut Call, u64, &mut Tape),
 ) -> (Tape, oneside::call::Closing, Vec<oneside::call::Press>) {
-    let (mut call, mut tape, mut heard) = (Call::open(opening(rate_hz, OnWithdrawal::Keep)), Tape::default(), Vec::new());
+    let (mut call, mut tape, mut heard) =
+        (Call::open(opening(rate_hz, OnWithdrawal::Keep)), Tape::default(), Vec::new());
     let frame = rate_hz as usize / 50;
     for (number, (agent, customer)) in sides[0].chunks(frame).zip(sides[1].chunks(frame)).enumerate() {
         steer(&mut call, number as u64, &mut tape);
@@ -161,8 +160,9 @@ fn longest_tone_ms(track: &BTreeMap<u64, i16>, rate: usize) -> usize {
     let window = rate / 100;
     let (mut longest, mut run) = (0, 0);
     for start in (0..rate * SECONDS - window).step_by(window) {
-        let part: Vec<f64> =
-            (start..start + window).map(|at| track.get(&(at as u64)).map_or(0.0, |sample| f64::from(*sample))).collect();
+        let part: Vec<f64> = (start..start + window)
+            .map(|at| track.get(&(at as u64)).map_or(0.0, |sample| f64::from(*sample)))
+            .collect();
         let power = |hz: f64| {
             let angle = |at: usize| TAU * hz * at as f64 / rate as f64;
             let (cos, sin) = part.iter().enumerate().fold((0.0, 0.0), |(cos, sin), (at, sample)| {
@@ -203,13 +203,17 @@ fn no_tone_is_stored_of_either_side_and_everything_around_it_is() {
                 assert!(longest_tone_ms(track, rate) <= 10, "side {side} at {rate_hz} Hz");
                 let margin = rate / 50;
                 for (at, sample) in sides[side].iter().enumerate() {
-                    let near = |press: &&Press| press.side == side && press.from < at + margin && at < press.until + margin;
+                    let near =
+                        |press: &&Press| press.side == side && press.from < at + margin && at < press.until + margin;
                     let inside = |press: &Press| press.side == side && (press.from..press.until).contains(&at);
                     let stored = track.get(&(at as u64));
                     assert!(stored.is_none() || !presses.iter().any(inside), "{at} of a tone at {rate_hz} Hz");
                     let shut = side == 1 && at < rate / 50;
                     let clear = presses.iter().find(near).is_none() && !shut;
-                    let said = format!("sample {at} of side {side} at {rate_hz} Hz is intact: {presses:?} {:?}", closing.tally);
+                    let said = format!(
+                        "sample {at} of side {side} at {rate_hz} Hz is intact: {presses:?} {:?}",
+                        closing.tally
+                    );
                     assert!(!clear || stored == Some(sample), "{said}");
                 }
             }
@@ -219,7 +223,8 @@ fn no_tone_is_stored_of_either_side_and_everything_around_it_is() {
             assert_eq!(tally.customer.written, tape.tracks[1].len() as u64);
             assert_eq!(tally.customer.erased, 0, "what is wiped of a tone is left out, not erased");
             assert_eq!(tally.agent.left_out(Dropped::Tone) + tally.agent.written, tally.agent.heard);
-            let expected: Vec<_> = presses.iter().map(|press| (press.side, KEYS.as_bytes()[press.key] as char)).collect();
+            let expected: Vec<_> =
+                presses.iter().map(|press| (press.side, KEYS.as_bytes()[press.key] as char)).collect();
             let found: Vec<_> =
                 heard.iter().map(|press| (usize::from(press.side == Track::Customer), press.key.digit)).collect();
             assert_eq!(found, expected, "each press is told once, at {rate_hz} Hz");

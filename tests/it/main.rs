@@ -49,6 +49,8 @@ mod resume;
 #[cfg(all(unix, feature = "serve"))]
 mod serve;
 #[cfg(all(unix, feature = "serve"))]
+mod serve_audiosocket;
+#[cfg(all(unix, feature = "serve"))]
 mod serve_common;
 #[cfg(all(unix, feature = "http"))]
 mod switch;

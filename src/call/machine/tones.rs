@@ -37,16 +37,18 @@ pub(super) struct Keypads {
 impl Keypads {
     pub(super) fn new(rate_hz: u32) -> Keypads {
         let unit = u64::from(rate_hz).div_ceil(2 * FRAMES_PER_SECOND);
-        Keypads { sides: [Tones::new(rate_hz), Tones::new(rate_hz)], unit, presses: VecDeque::with_capacity(PRESSES_MAX) }
+        Keypads {
+            sides: [Tones::new(rate_hz), Tones::new(rate_hz)],
+            unit,
+            presses: VecDeque::with_capacity(PRESSES_MAX),
+        }
     }
 
     /// Hears a frame of both sides.
     pub(super) fn hear(&mut self, sound: &Stereo<'_>, levels: &Levels) -> [Toned; 2] {
         let [agent, customer] = &mut self.sides;
-        let toned = [
-            agent.hear(sound.agent.samples(), levels.agent),
-            customer.hear(sound.customer.samples(), levels.customer),
-        ];
+        let toned =
+            [agent.hear(sound.agent.samples(), levels.agent), customer.hear(sound.customer.samples(), levels.customer)];
         for (side, toned) in [Track::Agent, Track::Customer].into_iter().zip(&toned) {
             let Some(key) = toned.key else { continue };
             if self.presses.len() == PRESSES_MAX {

@@ -103,10 +103,9 @@ fn refused(refusal: &str) -> (&'static str, &'static str) {
             "a key grants only while the question is open (CON-18)",
             "make the announcement, report `told`, and ask again",
         ),
-        "not_the_customer" | "whose_key" => (
-            "a key grants only if the customer surely pressed it (CON-18)",
-            "ask the customer to press it again",
-        ),
+        "not_the_customer" | "whose_key" => {
+            ("a key grants only if the customer surely pressed it (CON-18)", "ask the customer to press it again")
+        }
         "unknown_act" => {
             ("this is no act by which one says yes (CON-02)", "use dtmf, spoken_yes, button, api or token")
         }

@@ -217,9 +217,10 @@ impl Question {
     fn heard_elsewhere(&self, party: Party, digit: char, how: How, at: MediaTime) -> Elsewhere {
         let How::InBand { dbfs_tenths, .. } = how else { return Elsewhere::Softer };
         let reach = self.samples(ECHO_MS);
-        let there = self.recent.iter().filter(|one| {
-            one.party != party && one.digit == digit && one.at.0.abs_diff(at.0) <= reach
-        });
+        let there = self
+            .recent
+            .iter()
+            .filter(|one| one.party != party && one.digit == digit && one.at.0.abs_diff(at.0) <= reach);
         let compared = there.map(|one| match one.how {
             How::Signalled => Elsewhere::Louder,
             How::InBand { dbfs_tenths: other, .. } if other >= dbfs_tenths.saturating_add(LOUDER) => Elsewhere::Louder,

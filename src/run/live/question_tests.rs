@@ -77,7 +77,11 @@ fn a_no_always_counts_and_a_key_without_a_meaning_leaves_no_trace() {
         assert!(matches!(withdrawn, Some(Event::Withdrawn { purposes, .. }) if purposes.is_empty()));
         assert_eq!(asked().digit(Customer, '5', how, at(2_000)), None);
         assert_eq!(asked().digit(Agent, '5', how, at(2_000)), None);
-        assert_eq!(asked().digit(Agent, '2', how, at(2_000)), None, "the agent cannot refuse for the customer by a key");
+        assert_eq!(
+            asked().digit(Agent, '2', how, at(2_000)),
+            None,
+            "the agent cannot refuse for the customer by a key"
+        );
     }
 }
 
@@ -174,12 +178,8 @@ fn a_press_that_is_signalled_and_heard_counts_once() {
 #[test]
 fn the_question_closes_when_the_line_changes() {
     let second = PartyId("second".into());
-    let changes = [
-        Event::Held,
-        Event::HungUp,
-        Event::Joined { party: second.clone() },
-        Event::Left { party: second.clone() },
-    ];
+    let changes =
+        [Event::Held, Event::HungUp, Event::Joined { party: second.clone() }, Event::Left { party: second.clone() }];
     for change in changes {
         let mut question = asked();
         assert_eq!(question.digit(Customer, '1', tone(-20, 2_000), at(2_000)), None);

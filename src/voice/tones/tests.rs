@@ -150,10 +150,13 @@ fn a_lost_packet_in_a_tone_makes_no_second_key_and_a_pause_does() {
     let rate = 8_000.0;
     let tone = |at: usize| {
         let t = at as f64 / rate;
-        (6_000.0 * (std::f64::consts::TAU * 770.0 * t).sin() + 6_000.0 * (std::f64::consts::TAU * 1_336.0 * t).sin()) as i16
+        (6_000.0 * (std::f64::consts::TAU * 770.0 * t).sin() + 6_000.0 * (std::f64::consts::TAU * 1_336.0 * t).sin())
+            as i16
     };
     let with_gap = |gap: usize, offset: usize| -> Vec<i16> {
-        (0..4_000).map(|at| if at < 800 + offset || at > 2_400 || (1_600..1_600 + gap).contains(&at) { 0 } else { tone(at) }).collect()
+        (0..4_000)
+            .map(|at| if at < 800 + offset || at > 2_400 || (1_600..1_600 + gap).contains(&at) { 0 } else { tone(at) })
+            .collect()
     };
     for offset in 0..160 {
         assert_eq!(keys(&with_gap(160, offset), 8_000).len(), 1, "a gap of 20 ms");
