@@ -46,6 +46,7 @@ impl RawKeys {
     /// The map in force, of a store that records for these purposes.
     pub fn resolve(&self, purposes: Option<&[String]>) -> Result<Keys, ConfigError> {
         let customer = |(key, meaning): (&String, &RawKey)| {
+            let digit = digit(key)?;
             let meaning = match meaning {
                 RawKey::Grant { grant } => CustomerKey::Grant(grant.clone()),
                 RawKey::Word(word) => match word.as_str() {
@@ -57,7 +58,7 @@ impl RawKeys {
                     }
                 },
             };
-            Ok((digit(key)?, meaning))
+            Ok((digit, meaning))
         };
         let agent = |(key, meaning): (&String, &String)| match meaning.as_str() {
             "pause" => Ok((digit(key)?, AgentKey::Pause)),

@@ -72,6 +72,11 @@
 //! Sound that is missing (lost on its way, or never sent) is silence of the same length, counted to the sample as `lost`
 //! or `absent`, and never as written.
 //!
+//! The tone of a key (DTMF) is stored on neither side, whoever may be recorded: it is no talk, and may be part of a card's
+//! number (PAY-05). It is known 30 to 50 ms after it began. The agent's side still waits by then; of the customer's, where a
+//! grant stands, what was written of it is wiped. Both are counted as `tone`. See [`voice::tones`](crate::voice::tones), and for
+//! what keys mean and when they count [`run::live::question`](crate::run::live::question) (CON-18).
+//!
 //! # What cannot be caught by types
 //!
 //! Which channel is the agent's. That map lives in one file ([`split`](crate::split)), has no default, is shown by

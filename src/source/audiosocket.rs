@@ -39,6 +39,15 @@ pub struct Config {
     pub registry: Option<PathBuf>,
 }
 
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("address", &self.listen.address)
+            .field("g711", &self.g711)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A party that is expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expected {
@@ -109,7 +118,8 @@ pub fn start(
     stop: Stop,
 ) -> Result<Started, ListenError> {
     let listener = config.listen.bind()?;
-    let address = listener.local_addr().map_err(|source| ListenError::Bind { address: config.listen.address, source })?;
+    let address =
+        listener.local_addr().map_err(|source| ListenError::Bind { address: config.listen.address, source })?;
     let registry = Arc::new(Registry::new(config.registry.clone()));
     let (knocks, counts) = (Arc::new(Knocks::default()), Arc::new(Counts::default()));
     let listen = config.listen.clone();

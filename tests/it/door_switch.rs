@@ -25,7 +25,11 @@ const NAMES: [&str; 3] = ["customer", "second", "third"];
 enum Happened {
     Told,
     /// A key: whose leg, which, how loud in dB if it was heard, signalled otherwise.
-    Key { party: Party, digit: char, db: Option<i16> },
+    Key {
+        party: Party,
+        digit: char,
+        db: Option<i16>,
+    },
     /// The agent attests a yes of this party.
     Attested(usize),
     Joined(usize),
@@ -90,7 +94,8 @@ impl History {
 
     /// A no by a key on the customer's leg that no echo of the agent's can be.
     fn is_no(&self, number: usize) -> bool {
-        matches!(&self.0[number].1, Key { party: Party::Customer, digit: '2' | '9', .. }) && !self.may_be_an_echo(number)
+        matches!(&self.0[number].1, Key { party: Party::Customer, digit: '2' | '9', .. })
+            && !self.may_be_an_echo(number)
     }
 
     /// Something that says why this party's side may be kept: a yes since it came, told before, and no no since then.
@@ -112,7 +117,8 @@ impl History {
     fn may_be_open(&self) -> bool {
         let held = self.last(|one| *one == Held);
         // A resume while nothing is paused ends a hold.
-        let retrieved = held.is_some_and(|held| self.0[held..].iter().any(|(_, one)| matches!(one, Retrieved | Resumed)));
+        let retrieved =
+            held.is_some_and(|held| self.0[held..].iter().any(|(_, one)| matches!(one, Retrieved | Resumed)));
         let paused = self.last(|one| matches!(one, Paused | Resumed)).is_some_and(|last| self.0[last].1 == Paused);
         let stopped = (held.is_some() && !retrieved) || paused || self.last(|one| *one == HungUp).is_some();
         let line = self.line(self.0.len());
@@ -170,8 +176,9 @@ impl Call {
 
     fn key(&mut self, party: Party, digit: char, db: Option<i16>) {
         self.history.0.push((self.now, Key { party, digit, db }));
-        let how = db.map_or(How::Signalled, |db| {
-            How::InBand { dbfs_tenths: db * 10, from: MediaTime(self.now.saturating_sub(50)) }
+        let how = db.map_or(How::Signalled, |db| How::InBand {
+            dbfs_tenths: db * 10,
+            from: MediaTime(self.now.saturating_sub(50)),
         });
         if let Some(event) = self.question.digit(party, digit, how, MediaTime(self.now)) {
             let told = matches!(&event, Event::Unusable { said, .. } if said != "key");
@@ -247,7 +254,8 @@ fn step(call: &mut Call, dice: &mut Dice) {
             let on_line = call.history.line(call.history.0.len());
             if let Some((old, _)) = on_line.into_iter().next().filter(|(old, _)| *old != new) {
                 // The new one before the old one is gone, or after it: then nobody is there for a moment.
-                let (first, second) = if dice.below(2) == 0 { (joined(new), left(old)) } else { (left(old), joined(new)) };
+                let (first, second) =
+                    if dice.below(2) == 0 { (joined(new), left(old)) } else { (left(old), joined(new)) };
                 call.change(&[first, second]);
             }
         }

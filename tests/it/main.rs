@@ -55,6 +55,8 @@ mod serve;
 #[cfg(feature = "serve")]
 mod serve_audiohook;
 #[cfg(all(unix, feature = "serve"))]
+mod serve_audiosocket;
+#[cfg(all(unix, feature = "serve"))]
 mod serve_common;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_rtp;

@@ -30,7 +30,8 @@ impl Worker {
                 Track::Customer => Party::Customer,
             };
             let how = How::InBand { dbfs_tenths: press.key.dbfs_tenths, from: press.from };
-            let said = self.question.as_mut().and_then(|question| question.digit(party, press.key.digit, how, press.known));
+            let said =
+                self.question.as_mut().and_then(|question| question.digit(party, press.key.digit, how, press.known));
             self.say_heard(said);
         }
         let due = self.question.as_mut().and_then(|question| question.due(here));

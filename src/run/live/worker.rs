@@ -260,7 +260,13 @@ impl Worker {
     }
 
     /// Applies an event at a place. `told`: where an announcement had arrived.
-    pub(super) fn apply_at(&mut self, at: MediaTime, told: Option<MediaTime>, event: Event, wall: Option<String>) -> Took {
+    pub(super) fn apply_at(
+        &mut self,
+        at: MediaTime,
+        told: Option<MediaTime>,
+        event: Event,
+        wall: Option<String>,
+    ) -> Took {
         self.opened = self.opened.max(at);
         let stopped = self.stopped();
         let stamped = Stamped::placed(at, wall, event, self.rate_hz);

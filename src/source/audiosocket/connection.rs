@@ -114,16 +114,16 @@ impl Connection {
     /// The UUID; nothing if something else comes first.
     async fn id(&mut self) -> io::Result<Option<Id>> {
         loop {
-            match self.decoder.next() {
-                Some(Message::Id(id)) => return Ok(Some(id)),
-                Some(_) => return Ok(None),
-                None if self.read().await? == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                None => {}
+            if let Some(message) = self.decoder.next() {
+                return Ok(if let Message::Id(id) = message { Some(id) } else { None });
+            }
+            if self.read().await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
     }
 
-    async fn expected(&self, id: Id) -> Option<Expected> {
+    async fn expected(&mut self, id: Id) -> Option<Expected> {
         let shared = Arc::clone(&self.shared);
         tokio::task::spawn_blocking(move || shared.registry.find(&id)).await.ok().flatten()
     }
@@ -302,7 +302,8 @@ impl Seat {
         let fold = (rate_hz / RATE_MAX_HZ).max(1) as usize;
         let frames = payload.len() / encoding.bytes() / fold;
         self.leg.pace(frames as u64, now);
-        let undecoded = shared.config.drop_before_decode && self.party == Party::Customer && !self.line.customer_wanted();
+        let undecoded =
+            shared.config.drop_before_decode && self.party == Party::Customer && !self.line.customer_wanted();
         if undecoded {
             return self.leg.missing(frames as u64, Why::Undecoded);
         }

@@ -161,8 +161,13 @@ fn parties(wanted: Value) -> Result<Vec<(Id, Expected)>, String> {
 
 /// Reads a UUID, with or without dashes.
 fn uuid(text: &str) -> Result<Id, String> {
-    let digits: Vec<u8> =
-        text.trim().chars().filter(|letter| *letter != '-').map_while(|letter| letter.to_digit(16)).map(|d| d as u8).collect();
+    let digits: Vec<u8> = text
+        .trim()
+        .chars()
+        .filter(|letter| *letter != '-')
+        .map_while(|letter| letter.to_digit(16))
+        .map(|d| d as u8)
+        .collect();
     let letters = text.trim().chars().filter(|letter| *letter != '-').count();
     let mut id = [0; 16];
     if digits.len() != 32 || letters != 32 {

@@ -241,8 +241,17 @@ mod tests {
         ]
         .concat();
         let expected = [
-            "Id", "Digit", "Sound(8000 Hz, 320 bytes)", "Sound(16000 Hz, 640 bytes)", "Sound(192000 Hz, 7680 bytes)",
-            "Malformed(0x03)", "Malformed(0x01)", "Unknown(0x20)", "Error(Some(4))", "Sound(8000 Hz, 65535 bytes)", "Hangup",
+            "Id",
+            "Digit",
+            "Sound(8000 Hz, 320 bytes)",
+            "Sound(16000 Hz, 640 bytes)",
+            "Sound(192000 Hz, 7680 bytes)",
+            "Malformed(0x03)",
+            "Malformed(0x01)",
+            "Unknown(0x20)",
+            "Error(Some(4))",
+            "Sound(8000 Hz, 65535 bytes)",
+            "Hangup",
         ];
         for piece in [1, 2, 3, 7, 323, 4_096, 100_000] {
             assert_eq!(all(&stream, piece), (expected.map(str::to_owned).to_vec(), 0), "pieces of {piece}");
@@ -251,7 +260,10 @@ mod tests {
 
     #[test]
     fn the_bytes_that_were_captured_are_read() {
-        let captured = [0x01, 0x00, 0x10, 0x40, 0x32, 0x5e, 0xc2, 0x5e, 0xfd, 0x4b, 0xd3, 0x80, 0x5f, 0x53, 0x57, 0x6e, 0x58, 0x1d, 0x13];
+        let captured = [
+            0x01, 0x00, 0x10, 0x40, 0x32, 0x5e, 0xc2, 0x5e, 0xfd, 0x4b, 0xd3, 0x80, 0x5f, 0x53, 0x57, 0x6e, 0x58, 0x1d,
+            0x13,
+        ];
         let mut decoder = Decoder::default();
         decoder.room()[..captured.len()].copy_from_slice(&captured);
         decoder.filled(captured.len());

@@ -99,8 +99,7 @@ impl Grid {
         if unit.len() < UNIT_MAX / 4 {
             return None;
         }
-        let lags = lags(unit);
-        if !self.region.holds(lags) || !self.keys.any_like(lags) {
+        if !self.may_be_a_pair(unit) {
             return None;
         }
         let mut plain = [0.0; UNIT_MAX];
@@ -113,6 +112,26 @@ impl Grid {
         found.off = [0, 1].map(|i| fit.omega[i] / self.omega[pair[i]] - 1.0);
         found.middle = 2 * at + (unit.len() * self.fold) as u64;
         found.off.iter().all(|off| off.abs() <= OFF_MAX).then_some(found)
+    }
+
+    /// Whether the first three lags of the autocorrelation are those of a pair: each is asked for only if those before it
+    /// have nothing against one.
+    fn may_be_a_pair(&self, unit: &[i16]) -> bool {
+        // Samples an eighth of their size: a product is at most 2^24, and 80 of them fit into 31 bits.
+        let mut small = [0; UNIT_MAX];
+        for (small, sample) in small.iter_mut().zip(unit) {
+            *small = sample >> 3;
+        }
+        let count = unit.len() - 3;
+        let lag = |lag: usize| product(&small[..count], &small[lag..count + lag]);
+        let energy = lag(0).max(1.0);
+        let first = lag(1) / energy;
+        if !within(self.region.first, first) {
+            return false;
+        }
+        let second = lag(2) / energy;
+        let spread = second - (2.0 * first * first - 1.0);
+        within(self.region.spread, spread) && self.keys.any_like([first, second, lag(3) / energy])
     }
 
     /// The strongest row and column, if they hold enough of the energy together.
@@ -169,12 +188,10 @@ impl Region {
         let [narrow, wide] = region.spread;
         Region { first: [low - 0.04, high + 0.02], spread: [narrow - 0.04, wide + 0.06] }
     }
+}
 
-    fn holds(&self, [first, second, _]: [f32; 3]) -> bool {
-        let spread = second - (2.0 * first * first - 1.0);
-        let within = |[low, high]: [f32; 2], x: f32| low <= x && x <= high;
-        within(self.first, first) && within(self.spread, spread)
-    }
+fn within([low, high]: [f32; 2], x: f32) -> bool {
+    low <= x && x <= high
 }
 
 /// For each key the lags of its column's tone alone, the way from there to those of its row's, and the square of its
@@ -210,19 +227,7 @@ impl Keys {
     }
 }
 
-/// The products of a unit with itself one, two and three samples later, as shares of its energy.
-fn lags(unit: &[i16]) -> [f32; 3] {
-    // Samples an eighth of their size: a product is at most 2^24, and 80 of them fit into 31 bits.
-    let mut small = [0; UNIT_MAX];
-    for (small, sample) in small.iter_mut().zip(unit) {
-        *small = sample >> 3;
-    }
-    let count = unit.len() - 3;
-    let later = |lag: usize| &small[lag..count + lag];
-    let energy = product(later(0), later(0)).max(1.0);
-    [1, 2, 3].map(|lag| product(later(0), later(lag)) / energy)
-}
-
+/// The sum of the products of two stretches of small samples.
 #[inline(never)]
 fn product(a: &[i16], b: &[i16]) -> f32 {
     let mut sum = 0i64;
