@@ -42,6 +42,13 @@ pub struct Listen {
     pub plain_allowed: bool,
 }
 
+/// Without the keys.
+impl std::fmt::Debug for Listen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listen").field("address", &self.address).field("tls", &self.tls.is_some()).finish_non_exhaustive()
+    }
+}
+
 /// Why nothing listens.
 #[derive(Debug, Error)]
 pub enum ListenError {

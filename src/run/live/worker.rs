@@ -4,20 +4,20 @@
 //! call (`alone`) or many (`shard`).
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::ask::{Answer, Arrived, Asked, Matter, Recording, State};
+use super::ask::{Arrived, Asked, Matter, State};
 use super::intake::{Came, Intake};
 use super::meter::{Delays, Meter, Origin};
 use super::outlet::LiveOutlet;
 use super::question::Question;
 use super::tokens::Tokens;
-use crate::call::{Call, Closing, Doors, Finding, MediaTime, Took};
+use crate::call::{Call, Closing, Finding, MediaTime, Took};
 use crate::consent::event::Rank;
-use crate::consent::{Dropped, Event, Outcome, Refusal, Stamped};
+use crate::consent::{Dropped, Event, Stamped};
 use crate::run::line::{Cutter, Sides};
 use crate::source::exchange::Standing;
 use crate::voice::Speech;

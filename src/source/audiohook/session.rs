@@ -258,7 +258,7 @@ impl Session {
         if self.is_paused {
             return Err("sound came in a pause that the client had confirmed".into());
         }
-        if bytes.len() % self.channels != 0 {
+        if !bytes.len().is_multiple_of(self.channels) {
             return Err(format!("a message of {} bytes does not hold whole samples", bytes.len()));
         }
         self.came_nanos += (bytes.len() / self.channels) as u64 * 125_000;

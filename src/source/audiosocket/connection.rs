@@ -37,23 +37,21 @@ const RATE_MAX_HZ: u32 = 48_000;
 const PIECE: usize = 960;
 
 /// Serves a connection to its end.
-pub(super) fn serve(shared: Arc<Shared>, stream: Stream) -> impl Future<Output = ()> + Send {
-    async move {
-        let mut connection = Connection {
-            shared,
-            stream,
-            decoder: Decoder::default(),
-            seat: None,
-            early: Vec::new(),
-            began: Instant::now(),
-            piece: vec![0; PIECE],
-        };
-        let call = connection.run().await;
-        connection.piece.zeroize();
-        connection.seat = None; // its stream ends here
-        if let Some(call) = call {
-            connection.shared.rendezvous.left(&call);
-        }
+pub(super) async fn serve(shared: Arc<Shared>, stream: Stream) {
+    let mut connection = Connection {
+        shared,
+        stream,
+        decoder: Decoder::default(),
+        seat: None,
+        early: Vec::new(),
+        began: Instant::now(),
+        piece: vec![0; PIECE],
+    };
+    let call = connection.run().await;
+    connection.piece.zeroize();
+    connection.seat = None; // its stream ends here
+    if let Some(call) = call {
+        connection.shared.rendezvous.left(&call);
     }
 }
 

@@ -122,11 +122,10 @@ async fn take(
         taken.end(engine).await;
         return Err(declined);
     }
-    if let (Some(customer), Some(at)) = (taken.customer.as_ref(), customer_at) {
-        if answer(engine, &taken.call_id, customer, at).await.is_err() {
+    if let (Some(customer), Some(at)) = (taken.customer.as_ref(), customer_at)
+        && answer(engine, &taken.call_id, customer, at).await.is_err() {
             taken.shut(engine).await;
         }
-    }
     Ok(taken)
 }
 

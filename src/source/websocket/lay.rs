@@ -62,7 +62,7 @@ impl Layer {
     pub(super) fn sound(&mut self, bytes: &[u8], now: Instant) -> Result<(), NotWhole> {
         let channels = if matches!(self.place, Where::One(..)) { 1 } else { 2 };
         let width = self.encoding.bytes() * channels;
-        if bytes.len() % width != 0 {
+        if !bytes.len().is_multiple_of(width) {
             return Err(NotWhole);
         }
         let frames = bytes.len() / width;

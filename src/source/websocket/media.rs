@@ -110,10 +110,7 @@ async fn carry(link: &mut Link, route: &Route, mut stream: Stream) {
                         return;
                     }
                 }
-                Ok(Message::Digit { digit, track }) => match stream.presser(track).or(route.digits) {
-                    Some(party) => stream.line.digit(party, digit, None),
-                    None => {}
-                },
+                Ok(Message::Digit { digit, track }) => if let Some(party) = stream.presser(track).or(route.digits) { stream.line.digit(party, digit, None) },
                 Ok(Message::Start(_)) => {
                     let what = "the stream began a second time".into();
                     stream.line.contradict(Finding::LayoutMismatch { what });

@@ -156,6 +156,7 @@ const G711_BYTES: usize = 160;
 
 /// Finds out whether what comes under type 0x10 is G.711: messages of 160 bytes, each 20 ms after the one before.
 #[derive(Clone, Debug)]
+#[derive(Default)]
 pub struct Judge {
     last: Option<Duration>,
     looked_at: usize,
@@ -173,11 +174,6 @@ pub enum Coding {
     G711,
 }
 
-impl Default for Judge {
-    fn default() -> Judge {
-        Judge { last: None, looked_at: 0, long_gaps: 0, other_lengths: 0, word: None }
-    }
-}
 
 impl Judge {
     /// A message of sound came, so long, at this time. The word on the stream, once, when there is one.

@@ -230,7 +230,7 @@ impl Decoder {
 }
 
 fn factor(line_hz: u32, rate_hz: u32) -> Option<u32> {
-    (rate_hz > 0 && line_hz % rate_hz == 0).then(|| line_hz / rate_hz).filter(|factor| *factor > 0)
+    (rate_hz > 0 && line_hz.is_multiple_of(rate_hz)).then(|| line_hz / rate_hz).filter(|factor| *factor > 0)
 }
 
 #[cfg(test)]
