@@ -11,8 +11,11 @@ pub mod call_script;
 pub mod chan_websocket;
 pub mod events;
 pub mod http_signature;
+pub mod jitter;
 pub mod manifest;
 pub mod media_stream;
+pub mod ng;
+pub mod rtp_packet;
 pub mod script_outlet;
 pub mod sip_message;
 pub mod siprec_body;
@@ -20,7 +23,7 @@ pub mod stream_head;
 pub mod wav_reader;
 
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 13] = [
+pub const TARGETS: [(&str, fn(&[u8])); 16] = [
     ("wav_reader", wav_reader::run),
     ("events", events::run),
     ("manifest", manifest::run),
@@ -34,4 +37,7 @@ pub const TARGETS: [(&str, fn(&[u8])); 13] = [
     ("audio_stream", audio_stream::run),
     ("audiohook", audiohook::run),
     ("http_signature", http_signature::run),
+    ("rtp_packet", rtp_packet::run),
+    ("jitter", jitter::run),
+    ("ng", ng::run),
 ];
