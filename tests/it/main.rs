@@ -61,6 +61,8 @@ mod serve_common;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_rtp;
 #[cfg(all(unix, feature = "serve"))]
+mod serve_rtpengine;
+#[cfg(all(unix, feature = "serve"))]
 mod serve_siprec;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_streamdouble;

@@ -10,7 +10,7 @@ use super::hunt::Hunt;
 use super::rtp_party::{Network, PACKET, Speaker, as_heard, in_place, packet};
 use super::serve_common::{Server, track};
 
-const TOP: &str = "purposes = [\"training\"]";
+const TOP: &str = "purposes = [\"training\"]\non_withdrawal = \"keep\"";
 const SOURCES: &str = "[serve.rtp]\nports = \"0\"\nidle_s = 2";
 
 fn announce(server: &Server, call: &str) -> (SocketAddr, SocketAddr) {
@@ -59,7 +59,7 @@ fn through_loss_reordering_and_doubling_the_agent_lies_right_and_the_customer_is
     assert_eq!(server.request("DELETE", "/v1/expected/rtp-1", None).0, 204);
     server.wait_ended("rtp-1");
     let manifest = manifest(&server, "rtp-1");
-    assert_eq!(manifest["source"]["encoding"], "rtp: PCMU 8000 Hz / PCMU 8000 Hz", "{manifest}");
+    assert_eq!(manifest["input"]["encoding"], "rtp: PCMU 8000 Hz / PCMU 8000 Hz", "{manifest}");
 
     let (stored, heard) = (track(&server.out.join("rtp-1.agent.wav")), as_heard(&spoken));
     let (first, last) = in_place(&stored, &heard);
@@ -107,7 +107,9 @@ fn who_is_not_the_party_is_not_heard() {
         odd.send_to(bytes, to_agent).unwrap();
     }
     std::thread::sleep(Duration::from_secs(5));
-    [speaker, customer, stranger].map(Speaker::end);
+    for party in [speaker, customer, stranger] {
+        party.end();
+    }
     server.wait_ended("rtp-3");
     let stored = track(&server.out.join("rtp-3.agent.wav"));
     let (first, last) = in_place(&stored, &as_heard(&spoken));

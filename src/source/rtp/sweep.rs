@@ -3,6 +3,10 @@
 //! Every [`SWEEP`] it reads what lies in each socket, at most [`BURST_MAX`] datagrams, and lays what is due. No socket has
 //! to be registered anywhere, and a thread wakes 100 times a second whatever arrives. The kernel keeps what comes between
 //! two sweeps.
+//!
+//! Measured (`benches/receive.rs`: 1,000 sockets, 50 packets a second each, on two cores that were busy with other things):
+//! 2.4 to 2.6 µs of processor time a packet, against 3.0 to 3.9 µs with a tokio task per socket; a sweep every 20 ms would
+//! take 2.2 to 2.6.
 
 use std::collections::HashMap;
 use std::io;

@@ -197,7 +197,7 @@ impl Jitter {
     /// Lays what has its place up to `now_ns` less the delay.
     pub fn tick(&mut self, now_ns: u64, out: &mut impl FnMut(Piece<'_>)) {
         let target = self.frames(now_ns) - self.delay;
-        while self.pending.front().is_some_and(|slot| slot.place < target.max(self.laid)) {
+        while self.pending.front().is_some_and(|slot| slot.place < target) {
             let Some(slot) = self.pending.pop_front() else { break };
             self.lay(&slot, out);
             self.recycle(slot.payload);

@@ -12,8 +12,11 @@ pub mod call_script;
 pub mod chan_websocket;
 pub mod events;
 pub mod http_signature;
+pub mod jitter;
 pub mod manifest;
 pub mod media_stream;
+pub mod ng;
+pub mod rtp_packet;
 pub mod script_outlet;
 pub mod sip_message;
 pub mod siprec_body;
@@ -21,7 +24,7 @@ pub mod stream_head;
 pub mod wav_reader;
 
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 14] = [
+pub const TARGETS: [(&str, fn(&[u8])); 17] = [
     ("wav_reader", wav_reader::run),
     ("events", events::run),
     ("manifest", manifest::run),
@@ -36,4 +39,7 @@ pub const TARGETS: [(&str, fn(&[u8])); 14] = [
     ("audiohook", audiohook::run),
     ("http_signature", http_signature::run),
     ("audiosocket", audiosocket::run),
+    ("rtp_packet", rtp_packet::run),
+    ("jitter", jitter::run),
+    ("ng", ng::run),
 ];
