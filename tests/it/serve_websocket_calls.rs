@@ -267,7 +267,7 @@ fn genesys_that_sends_two_parties_where_one_was_asked_for_stores_nothing() {
 
 #[test]
 fn the_configurations_of_the_pages_can_be_read() {
-    let pages = ["asterisk-chan_websocket", "freeswitch-audio-stream", "jambonz", "twilio", "genesys-audiohook"];
+    let pages = ["asterisk-chan-websocket", "freeswitch-audio-stream", "jambonz", "twilio", "genesys-audiohook"];
     for page in pages {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("samples/switch/{page}.md"));
         let text = std::fs::read_to_string(&path).unwrap();
