@@ -127,16 +127,15 @@ impl Question {
     pub fn digit(&mut self, party: Party, digit: char, how: How, at: MediaTime) -> Option<Event> {
         let digit = digit.to_ascii_uppercase();
         if self.is_told_again(party, digit, how, at) {
+            // It may have an echo of its own.
+            self.remember(Pressed { party, digit, how, at, paired: true });
             // The wire says whose it is: there is nothing to wait for.
             let (_, _, event) = self.waiting.take_if(|(waiting, ..)| *waiting == digit && how == How::Signalled)?;
             return Some(event);
         }
         let elsewhere = self.heard_elsewhere(party, digit, how, at);
         let paired = elsewhere != Elsewhere::Softer;
-        if self.recent.len() == REMEMBERED {
-            self.recent.pop_front();
-        }
-        self.recent.push_back(Pressed { party, digit, how, at, paired });
+        self.remember(Pressed { party, digit, how, at, paired });
         match (party, elsewhere) {
             (_, Elsewhere::Louder) => None,
             (Party::Agent, elsewhere) => self.of_the_agent(digit, elsewhere),
@@ -191,6 +190,13 @@ impl Question {
                 None
             }
         }
+    }
+
+    fn remember(&mut self, pressed: Pressed) {
+        if self.recent.len() == REMEMBERED {
+            self.recent.pop_front();
+        }
+        self.recent.push_back(pressed);
     }
 
     /// Whether it is the other half of a press that was told already.

@@ -114,6 +114,12 @@ fn the_agents_echo_in_the_customers_leg_neither_opens_nor_shuts() {
             }
         }
     }
+    // A tone that belongs to a press that was signalled has an echo, too.
+    let mut question = asked();
+    question.digit(Agent, '1', How::Signalled, at(2_000));
+    question.digit(Agent, '1', tone(-10, 2_800), at(2_800));
+    assert_eq!(question.digit(Customer, '1', tone(-30, 2_900), at(2_900)), None);
+    assert_eq!(question.due(at(9_000)), None);
     // The sides may be out of step: the echo is heard first, and still opens nothing.
     let mut question = asked();
     assert_eq!(question.digit(Customer, '1', tone(-30, 2_000), at(2_000)), None);
