@@ -88,6 +88,7 @@ pub fn start(
 async fn connected(shared: Arc<Shared>, stream: Stream) {
     let mut named = None;
     let mut unauthorized = false;
+    #[allow(clippy::result_large_err, reason = "the type is that of the handshake, once a connection")]
     let answer = |request: &Request, response: Response| match admitted(&shared, request) {
         Ok(session) => {
             named = Some(session);

@@ -128,6 +128,7 @@ pub fn start(
 
 async fn connected(shared: Arc<Shared>, stream: Stream) {
     let mut chosen = None;
+    #[allow(clippy::result_large_err, reason = "the type is that of the handshake, once a connection")]
     let answer = |request: &Request, mut response: Response| {
         chosen = Some(admitted(&shared, request)?);
         if let Some(protocol) = subprotocol(request.headers()) {
@@ -152,6 +153,7 @@ async fn connected(shared: Arc<Shared>, stream: Stream) {
 }
 
 /// The route of a request that may use it.
+#[allow(clippy::result_large_err, reason = "the type is that of the handshake, once a connection")]
 fn admitted(shared: &Shared, request: &Request) -> Result<Arc<Route>, ErrorResponse> {
     let Some(route) = shared.routes.iter().find(|route| route.path == request.uri().path()) else {
         shared.handshakes.no_route.fetch_add(1, Ordering::Relaxed);

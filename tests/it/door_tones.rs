@@ -81,12 +81,10 @@ fn sound(rate: usize, side: usize, presses: &[Press], dice: &mut Dice) -> Vec<i1
     let mut sound: Vec<f64> = (0..rate * SECONDS).map(|_| voice()).collect();
     let quiet = rate / 50;
     for press in presses.iter().filter(|press| press.side == side) {
-        for at in press.from - quiet..press.until + quiet {
-            sound[at] *= 0.02;
-        }
-        for at in press.from..press.until {
+        sound[press.from - quiet..press.until + quiet].iter_mut().for_each(|sample| *sample *= 0.02);
+        for (at, sample) in sound.iter_mut().enumerate().take(press.until).skip(press.from) {
             let tone = |hz: f64| 4_000.0 * (TAU * hz * at as f64 / rate as f64).sin();
-            sound[at] += tone(ROWS[press.key / 4]) + tone(COLUMNS[press.key % 4]);
+            *sample += tone(ROWS[press.key / 4]) + tone(COLUMNS[press.key % 4]);
         }
     }
     sound.into_iter().map(|sample| sample.round() as i16).collect()
@@ -198,8 +196,7 @@ fn no_tone_is_stored_of_either_side_and_everything_around_it_is() {
                 _ => {}
             });
             wiped += tape.wiped_of_tones;
-            for side in 0..2 {
-                let track = &tape.tracks[side];
+            for (side, track) in tape.tracks.iter().enumerate() {
                 assert!(longest_tone_ms(track, rate) <= 10, "side {side} at {rate_hz} Hz");
                 let margin = rate / 50;
                 for (at, sample) in sides[side].iter().enumerate() {

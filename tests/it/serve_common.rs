@@ -25,13 +25,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one. `name` keeps the tests apart; `sources`: the tables of the sources (`[serve.audiosocket]` …), whose
-    /// listeners take port 0.
-    pub fn start(name: &str, sources: &str) -> Server {
-        Server::start_with(name, "", sources)
-    }
-
-    /// The same with more at the top of the file (`purposes`, `[keys]` …).
+    /// Starts one. `name` keeps the tests apart; `top`: what stands before `[serve]` (`purposes` …); `sources`: the tables of
+    /// the sources (`[serve.audiosocket]` …), whose listeners take port 0, and others (`[keys]` …).
     pub fn start_with(name: &str, top: &str, sources: &str) -> Server {
         let scratch = Scratch::new(name);
         let out = scratch.at("out");

@@ -317,10 +317,10 @@ mod tests {
 
     #[test]
     fn no_side_is_ever_assumed() {
-        assert!(route("dialect = \"chan_websocket\"").unwrap_err().contains("whose sound"));
+        assert!(route("dialect = \"chan_websocket\"").err().unwrap().contains("whose sound"));
         assert!(route("dialect = \"chan_websocket\"\nside = \"stereo\"").is_err());
-        assert!(route("dialect = \"audio_stream\"\nside = \"stereo\"").unwrap_err().contains("no default"));
-        assert!(route("dialect = \"media_stream\"").unwrap_err().contains("no default"));
+        assert!(route("dialect = \"audio_stream\"\nside = \"stereo\"").err().unwrap().contains("no default"));
+        assert!(route("dialect = \"media_stream\"").err().unwrap().contains("no default"));
         assert!(route("dialect = \"media_stream\"\nagent_track = \"both\"").is_err());
         assert!(route("dialect = \"audio_stream\"\nside = \"agent\"\nagent_channel = \"left\"").is_err());
         let stereo = route("dialect = \"audio_stream\"\nside = \"stereo\"\nagent_channel = \"right\"").unwrap();
@@ -333,8 +333,8 @@ mod tests {
     fn a_path_stands_once_and_a_misspelt_key_is_refused() {
         let one = "[[route]]\npath = \"/a\"\ndialect = \"chan_websocket\"\nside = \"agent\"\n";
         assert!(resolved(one).is_ok());
-        assert!(resolved(&format!("{one}{one}")).unwrap_err().contains("twice"));
-        assert!(resolved("").unwrap_err().contains("no path"));
+        assert!(resolved(&format!("{one}{one}")).err().unwrap().contains("twice"));
+        assert!(resolved("").err().unwrap().contains("no path"));
         assert!(resolved(&one.replace("side", "sides")).is_err());
         assert!(resolved(&one.replace("\"/a\"", "\"a?b\"")).is_err());
     }
@@ -351,7 +351,7 @@ mod tests {
             resolved(&(path("/agent", "reference = \"drop-before-decode\"") + &path("/customer", reference)))
         };
         assert!(two("reference = \"drop-before-decode\"").is_ok());
-        assert!(two("reference = \"guard\"").unwrap_err().contains("same"));
+        assert!(two("reference = \"guard\"").err().unwrap().contains("same"));
         assert!(two("").is_err());
     }
 
@@ -359,7 +359,7 @@ mod tests {
     fn what_others_reach_asks_for_something() {
         let text =
             "listen = \"0.0.0.0:9300\"\n[[route]]\npath = \"/a\"\ndialect = \"chan_websocket\"\nside = \"agent\"\n";
-        assert!(resolved(text).unwrap_err().contains("SEC-03"));
+        assert!(resolved(text).err().unwrap().contains("SEC-03"));
         assert!(resolved(&format!("allow = [\"10.0.0.0/8\"]\n{text}")).is_ok());
         let raw: RawWebSocket = toml::from_str(text).unwrap();
         assert!(raw.resolve(&serve(true)).is_ok());
@@ -369,7 +369,7 @@ mod tests {
     fn consent_by_metadata_needs_key_value_and_purpose() {
         let with =
             |consent: &str| route(&format!("dialect = \"audio_stream\"\nside = \"agent\"\nconsent = {{ {consent} }}"));
-        assert!(with("key = \"consent\", yes = \"yes\"").unwrap_err().contains("CON-04"));
+        assert!(with("key = \"consent\", yes = \"yes\"").err().unwrap().contains("CON-04"));
         assert!(with("key = \"consent\", purposes = [\"qa\"]").is_err());
         assert!(with("key = \"consent\", yes = \"yes\", purposes = [\"qa\"], notice = \"a\"").is_err());
         let heeded = with("key = \"consent\", yes = \"yes\", purposes = [\"qa\"]").unwrap().heeded;

@@ -123,9 +123,10 @@ async fn take(
         return Err(declined);
     }
     if let (Some(customer), Some(at)) = (taken.customer.as_ref(), customer_at)
-        && answer(engine, &taken.call_id, customer, at).await.is_err() {
-            taken.shut(engine).await;
-        }
+        && answer(engine, &taken.call_id, customer, at).await.is_err()
+    {
+        taken.shut(engine).await;
+    }
     Ok(taken)
 }
 

@@ -10,6 +10,7 @@ use crate::source::exchange::{CallLine, Leg, Legs, Party};
 use crate::source::wire::sample::Encoding;
 
 /// Where sound goes.
+#[allow(clippy::large_enum_variant, reason = "one a connection, never moved")]
 enum Where {
     /// One party.
     One(Leg, Party),

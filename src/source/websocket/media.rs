@@ -36,16 +36,13 @@ pub(super) async fn serve(mut link: Link, shared: Arc<Shared>, route: Arc<Route>
             return link.close().await;
         }
     };
-    match begin(&shared, &route, agent, &start, call).await {
-        Ok(Begun { line, legs }) => {
-            for event in route.heeded.events(&start.parameters, "websocket") {
-                line.say(event);
-            }
-            let stream = Stream::new(&route, agent, &start, legs, line, reorder_ms);
-            carry(&mut link, &route, stream).await;
+    // One that is declined is counted already.
+    if let Ok(Begun { line, legs }) = begin(&shared, &route, agent, &start, call).await {
+        for event in route.heeded.events(&start.parameters, "websocket") {
+            line.say(event);
         }
-        // It is counted already.
-        Err(_) => {}
+        let stream = Stream::new(&route, agent, &start, legs, line, reorder_ms);
+        carry(&mut link, &route, stream).await;
     }
     link.close().await;
 }
@@ -110,7 +107,11 @@ async fn carry(link: &mut Link, route: &Route, mut stream: Stream) {
                         return;
                     }
                 }
-                Ok(Message::Digit { digit, track }) => if let Some(party) = stream.presser(track).or(route.digits) { stream.line.digit(party, digit, None) },
+                Ok(Message::Digit { digit, track }) => {
+                    if let Some(party) = stream.presser(track).or(route.digits) {
+                        stream.line.digit(party, digit, None)
+                    }
+                }
                 Ok(Message::Start(_)) => {
                     let what = "the stream began a second time".into();
                     stream.line.contradict(Finding::LayoutMismatch { what });

@@ -103,7 +103,7 @@ impl Decoder {
     }
 
     /// The next whole message, if there is one.
-    pub fn next(&mut self) -> Option<Message<'_>> {
+    pub fn next_message(&mut self) -> Option<Message<'_>> {
         let bytes = self.message_bytes().filter(|bytes| self.filled - self.read >= *bytes)?;
         let from = self.read;
         self.read += bytes;
@@ -155,8 +155,7 @@ const GAP_MIN: Duration = Duration::from_millis(15);
 const G711_BYTES: usize = 160;
 
 /// Finds out whether what comes under type 0x10 is G.711: messages of 160 bytes, each 20 ms after the one before.
-#[derive(Clone, Debug)]
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Judge {
     last: Option<Duration>,
     looked_at: usize,
@@ -173,7 +172,6 @@ pub enum Coding {
     /// G.711.
     G711,
 }
-
 
 impl Judge {
     /// A message of sound came, so long, at this time. The word on the stream, once, when there is one.
@@ -208,7 +206,7 @@ mod tests {
             room[..count].copy_from_slice(&rest[..count]);
             decoder.filled(count);
             rest = &rest[count..];
-            while let Some(message) = decoder.next() {
+            while let Some(message) = decoder.next_message() {
                 found.push(format!("{message:?}"));
             }
         }
@@ -263,7 +261,7 @@ mod tests {
         let mut decoder = Decoder::default();
         decoder.room()[..captured.len()].copy_from_slice(&captured);
         decoder.filled(captured.len());
-        let Some(Message::Id(id)) = decoder.next() else { panic!() };
+        let Some(Message::Id(id)) = decoder.next_message() else { panic!() };
         assert_eq!(id[..4], [0x40, 0x32, 0x5e, 0xc2]);
         let (found, rest) = all(&[0x03, 0x00, 0x01, 0x31, 0x10, 0x01], 10);
         assert_eq!((found, rest), (vec!["Digit".to_owned()], 2), "half a message waits");
@@ -286,7 +284,7 @@ mod tests {
             room[..count].copy_from_slice(&rest[..count]);
             decoder.filled(count);
             rest = &rest[count..];
-            while decoder.next().is_some() {}
+            while decoder.next_message().is_some() {}
             assert!(decoder.buffer.len() <= ROOM_MAX);
         }
     }

@@ -137,9 +137,10 @@ fn offered(session: &Session, media: &Media) -> Offered {
         maps.push((attribute.attribute.clone(), value.to_owned()));
         if let Some((payload_type, name, clock_hz, channels)) =
             rtpmap(value).filter(|_| attribute.attribute == "rtpmap")
-            && formats.contains(&payload_type) {
-                payloads.add(payload_type, name, clock_hz, channels);
-            }
+            && formats.contains(&payload_type)
+        {
+            payloads.add(payload_type, name, clock_hz, channels);
+        }
     }
     let connection = media.connections.first().or(session.connection.as_ref());
     let address = connection.and_then(|connection| connection.connection_address.parse::<IpAddr>().ok());

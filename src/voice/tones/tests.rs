@@ -3,6 +3,10 @@
 use super::*;
 use crate::audio::{frame_end, level};
 
+/// A sine at the full scale of G.711, dBm0 (ITU-T G.711, A-law).
+#[allow(clippy::approx_constant, reason = "a level, not the ratio")]
+const FULL_SCALE_DBM: f64 = 3.14;
+
 const DIGITS: &str = "123A456B789C*0#D";
 const HZ: [f64; 8] = [697.0, 770.0, 852.0, 941.0, 1_209.0, 1_336.0, 1_477.0, 1_633.0];
 
@@ -49,7 +53,7 @@ fn heard(presses: &[Press], rate_hz: u32, dice: &mut Dice) -> String {
     for press in presses {
         let key = DIGITS.find(press.digit).unwrap();
         let hz = [HZ[key / 4] * (1.0 + press.off[0]), HZ[4 + key % 4] * (1.0 + press.off[1])];
-        let loud = 32_767.0 * 10f64.powf((press.dbm - 3.14) / 20.0);
+        let loud = 32_767.0 * 10f64.powf((press.dbm - FULL_SCALE_DBM) / 20.0);
         let soft = loud * 10f64.powf(-press.twist_db.abs() / 20.0);
         let amplitude = if press.twist_db >= 0.0 { [soft, loud] } else { [loud, soft] };
         let power = amplitude.iter().map(|a| a * a / 2.0).sum::<f64>();

@@ -215,13 +215,13 @@ impl Keys {
     /// Whether these are near the lags of any pair.
     fn any_like(&self, lags: [f32; 3]) -> bool {
         let mut off = [0.0f32; 16];
-        for key in 0..16 {
+        for (key, off) in off.iter_mut().enumerate() {
             let from = [0, 1, 2].map(|k| lags[k] - self.column[k][key]);
             let way = [0, 1, 2].map(|k| self.way[k][key]);
             let along = (from[0] * way[0] + from[1] * way[1] + from[2] * way[2]) * self.over[key];
             let share = along.clamp(0.1, 0.9);
             let rest = [0, 1, 2].map(|k| from[k] - share * way[k]);
-            off[key] = rest[0] * rest[0] + rest[1] * rest[1] + rest[2] * rest[2];
+            *off = rest[0] * rest[0] + rest[1] * rest[1] + rest[2] * rest[2];
         }
         off.iter().any(|off| *off <= LAGS_OFF_MAX)
     }
