@@ -59,7 +59,7 @@ fn heard(presses: &[Press], rate_hz: u32, dice: &mut Dice) -> String {
         let power = amplitude.iter().map(|a| a * a / 2.0).sum::<f64>();
         // The noise of the telephone band; at higher rates as dense as there.
         let noise = (power * 10f64.powf(-press.snr_db / 10.0) * rate / 8_000.0).sqrt();
-        let phase = [dice.between(0.0, 6.28), dice.between(0.0, 6.28)];
+        let phase = [dice.between(0.0, TAU), dice.between(0.0, TAU)];
         let before = (dice.between(60.0, 100.0) * rate / 1_000.0) as usize;
         let length = (press.ms * rate / 1_000.0) as usize;
         for at in 0..before + length {
@@ -173,11 +173,11 @@ fn the_loudness_of_a_key_is_that_of_its_tones() {
     for dbm in [-3.0, -13.0, -23.0] {
         let mut dice = Dice(5);
         let t = |at: usize, hz: f64| (std::f64::consts::TAU * hz * at as f64 / 8_000.0 + dice.0 as f64).sin();
-        let size = 32_767.0 * 10f64.powf((dbm - 3.14) / 20.0);
+        let size = 32_767.0 * 10f64.powf((dbm - FULL_SCALE_DBM) / 20.0);
         let sound: Vec<i16> = (0..1_600).map(|at| (size * (t(at, 852.0) + t(at, 1_477.0))) as i16).collect();
         dice.unit();
         let found = keys(&sound, 8_000);
-        let expected = ((dbm - 3.14) * 10.0) as i16;
+        let expected = ((dbm - FULL_SCALE_DBM) * 10.0) as i16;
         assert!(found.len() == 1 && (found[0].1.dbfs_tenths - expected).abs() <= 2, "{dbm}: {found:?}");
     }
 }
