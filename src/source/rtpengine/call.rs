@@ -1,12 +1,14 @@
 //! One call of an rtpengine, from its announcement to its end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::client::NgError;
 use super::{Rtpengine, Wanted};
 use crate::consent::{Event, Refusal};
-use crate::source::exchange::{CallLine, Declined, Party};
+use crate::source::exchange::{Arrival, CallLine, Declined, Party};
 use crate::source::listen::Stop;
 use crate::source::rtp::{Port, Receiver, Session, Stream};
 use crate::source::wire::bencode::Value;
@@ -132,14 +134,14 @@ async fn take(
 
 struct Began {
     session: Session,
-    agent_at: std::net::SocketAddr,
-    customer_at: Option<std::net::SocketAddr>,
+    agent_at: SocketAddr,
+    customer_at: Option<SocketAddr>,
 }
 
 /// Binds the ports and begins the call, where that may block.
 async fn begin(
     engine: &Arc<Rtpengine>,
-    arrival: crate::source::exchange::Arrival,
+    arrival: Arrival,
     agent: Stream,
     customer: Option<Stream>,
 ) -> Result<Began, Declined> {
@@ -199,7 +201,7 @@ async fn answer(
     engine: &Rtpengine,
     call_id: &str,
     subscription: &Subscription,
-    at: std::net::SocketAddr,
+    at: SocketAddr,
 ) -> Result<(), Declined> {
     let sdp = accept(&subscription.offered, at, subscription.transcode);
     let mut entries = vec![
@@ -229,13 +231,14 @@ fn declined(error: NgError) -> Declined {
 
 impl Taken {
     async fn run(mut self, engine: &Arc<Rtpengine>, stop: Stop) {
-        let over = stop.child_token();
-        let watch =
-            tokio::spawn(watch(Arc::clone(engine), self.call_id.clone(), self.session.line().clone(), over.clone()));
+        let (over, answers) = (stop.child_token(), Arc::new(AtomicBool::new(true)));
+        let line = self.session.line().clone();
+        let (asked, ends) = (Arc::clone(engine), over.clone());
+        tokio::spawn(watch(asked, self.call_id.clone(), line.clone(), Arc::clone(&answers), ends));
         let idle = Duration::from_secs(engine.config.idle_s.into());
-        while !over.is_cancelled() && !self.session.line().is_over() {
+        while !over.is_cancelled() && !line.is_over() {
             self.steer(engine).await;
-            if self.session.silent_for() >= idle && watch.is_finished() {
+            if self.session.silent_for() >= idle && !answers.load(Ordering::Relaxed) {
                 break;
             }
             tokio::select! {
@@ -244,7 +247,9 @@ impl Taken {
             }
         }
         over.cancel();
-        self.session.line().say(Event::HungUp);
+        if !engine.stop.is_cancelled() {
+            line.say(Event::HungUp);
+        }
         self.end(engine).await;
     }
 
@@ -286,16 +291,18 @@ impl Taken {
         }
     }
 
-    /// Ends all subscriptions. The session ends with it.
-    async fn end(mut self, engine: &Rtpengine) {
-        self.shut(engine).await;
-        unsubscribe(engine, &self.call_id, &self.agent).await;
+    /// Closes both ports, which ends the call's legs, and then all subscriptions.
+    async fn end(self, engine: &Rtpengine) {
+        let Taken { session, call_id, agent, customer, .. } = self;
+        drop(session);
+        for subscription in [Some(&agent), customer.as_ref()].into_iter().flatten() {
+            unsubscribe(engine, &call_id, subscription).await;
+        }
     }
 }
 
-/// Asks whether the call still is, until it is not.
-async fn watch(engine: Arc<Rtpengine>, call_id: String, line: CallLine, over: Stop) {
-    let mut answers = true;
+/// Asks whether the call still is, until it is not. `answers`: whether rtpengine did the last time.
+async fn watch(engine: Arc<Rtpengine>, call_id: String, line: CallLine, answers: Arc<AtomicBool>, over: Stop) {
     loop {
         tokio::select! {
             () = over.cancelled() => return,
@@ -303,13 +310,12 @@ async fn watch(engine: Arc<Rtpengine>, call_id: String, line: CallLine, over: St
         }
         let known = engine.client.ask("query", vec![("call-id", call_id.as_str().into())], |_| ()).await;
         if known == Err(NgError::UnknownCall) {
-            over.cancel();
-            return;
+            return over.cancel();
         }
-        if known == Err(NgError::Gone) && answers {
+        let gone = known == Err(NgError::Gone);
+        if answers.swap(!gone, Ordering::Relaxed) && gone {
             // For the record of the call: what it sends goes on being recorded.
             line.say(Event::Unusable { said: "rtpengine does not answer".into(), refusal: Refusal::UnknownEvent });
         }
-        answers = known != Err(NgError::Gone);
     }
 }
