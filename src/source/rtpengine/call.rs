@@ -86,6 +86,8 @@ struct Taken {
     line_hz: u32,
     /// When the customer may be subscribed to again.
     again: Instant,
+    /// How often in a row that failed: the rest between two tries doubles up to a minute.
+    failed: u32,
 }
 
 /// Subscribes, begins the call, and lets the sound come.
@@ -113,13 +115,14 @@ async fn take(
         (Ok(begun), Ok(line_hz)) => (begun, line_hz),
         (Err(declined), _) | (_, Err(declined)) => {
             for subscription in [Some(&agent), customer.as_ref()].into_iter().flatten() {
-                unsubscribe(engine, &call_id, subscription).await;
+                unsubscribe(engine, &call_id, &subscription.to_tag).await;
             }
             return Err(declined);
         }
     };
     let Began { session, agent_at, customer_at } = begun;
-    let mut taken = Taken { call_id, session, agent, customer_tag, customer, line_hz, again: Instant::now() };
+    let mut taken =
+        Taken { call_id, session, agent, customer_tag, customer, line_hz, again: Instant::now(), failed: 0 };
     if let Err(declined) = answer(engine, &taken.call_id, &taken.agent, agent_at).await {
         taken.end(engine).await;
         return Err(declined);
@@ -168,7 +171,15 @@ async fn subscribe(
         ("from-tag", tag.into()),
         ("flags", Value::texts(["SIPREC"])), // labels in the answer
     ];
-    let asked = engine.client.ask("subscribe request", entries, |answer| offer(answer, tag)).await;
+    let read = |answer: &Value<'_>| (offer(answer, tag), answer.text("to-tag").map(str::to_owned));
+    let asked = match engine.client.ask("subscribe request", entries, read).await {
+        Ok((Err(unusable), Some(to_tag))) => {
+            unsubscribe(engine, call_id, &to_tag).await;
+            Ok(Err(unusable))
+        }
+        Ok((offer, _)) => Ok(offer),
+        Err(error) => Err(error),
+    };
     let Offer { to_tag, media: offered } = match asked {
         Ok(Ok(offer)) => offer,
         Ok(Err(Unusable::Layout)) => {
@@ -215,8 +226,8 @@ async fn answer(
     engine.client.ask("subscribe answer", entries, |_| ()).await.map_err(declined)
 }
 
-async fn unsubscribe(engine: &Rtpengine, call_id: &str, subscription: &Subscription) {
-    let entries = vec![("call-id", call_id.into()), ("to-tag", subscription.to_tag.as_str().into())];
+async fn unsubscribe(engine: &Rtpengine, call_id: &str, to_tag: &str) {
+    let entries = vec![("call-id", call_id.into()), ("to-tag", to_tag.into())];
     // If it fails, the call is gone there or rtpengine is: its packets find a closed port.
     let _ = engine.client.ask("unsubscribe", entries, |_| ()).await;
 }
@@ -261,8 +272,9 @@ impl Taken {
         if !wanted && self.customer.is_some() {
             self.shut(engine).await;
         } else if wanted && self.customer.is_none() && Instant::now() >= self.again {
-            self.again = Instant::now() + REST;
             self.open(engine, &tag).await;
+            self.failed = if self.customer.is_some() { 0 } else { (self.failed + 1).min(5) };
+            self.again = Instant::now() + REST * (1 << self.failed);
         }
     }
 
@@ -270,7 +282,7 @@ impl Taken {
     async fn shut(&mut self, engine: &Rtpengine) {
         self.session.shut(Party::Customer);
         if let Some(customer) = self.customer.take() {
-            unsubscribe(engine, &self.call_id, &customer).await;
+            unsubscribe(engine, &self.call_id, &customer.to_tag).await;
         }
     }
 
@@ -296,7 +308,7 @@ impl Taken {
         let Taken { session, call_id, agent, customer, .. } = self;
         drop(session);
         for subscription in [Some(&agent), customer.as_ref()].into_iter().flatten() {
-            unsubscribe(engine, &call_id, subscription).await;
+            unsubscribe(engine, &call_id, &subscription.to_tag).await;
         }
     }
 }
