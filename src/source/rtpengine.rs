@@ -28,6 +28,9 @@ use super::rtp::Receiver;
 use super::rtp::announce::Fields;
 use super::wire::ng::Selector;
 
+/// Calls that are announced or in hand, at most.
+const CALLS_MAX: usize = 20_000;
+
 /// How calls are fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RtpengineConfig {
@@ -92,6 +95,9 @@ impl Expecting for RtpengineCalls {
             let mut calls = self.0.calls();
             if calls.contains_key(&call) {
                 return Err(Declined::new("exists", "this call was announced already"));
+            }
+            if calls.len() >= CALLS_MAX {
+                return Err(Declined::new("limit", "too many calls were announced that have not ended"));
             }
             calls.insert(call.clone(), stop.clone());
         }

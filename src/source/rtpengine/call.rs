@@ -1,12 +1,14 @@
 //! One call of an rtpengine, from its announcement to its end.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::client::NgError;
 use super::{Rtpengine, Wanted};
 use crate::consent::{Event, Refusal};
-use crate::source::exchange::{CallLine, Declined, Party};
+use crate::source::exchange::{Arrival, CallLine, Declined, Party};
 use crate::source::listen::Stop;
 use crate::source::rtp::{Port, Receiver, Session, Stream};
 use crate::source::wire::bencode::Value;
@@ -84,6 +86,8 @@ struct Taken {
     line_hz: u32,
     /// When the customer may be subscribed to again.
     again: Instant,
+    /// How often in a row that failed: the rest between two tries doubles up to a minute.
+    failed: u32,
 }
 
 /// Subscribes, begins the call, and lets the sound come.
@@ -111,13 +115,14 @@ async fn take(
         (Ok(begun), Ok(line_hz)) => (begun, line_hz),
         (Err(declined), _) | (_, Err(declined)) => {
             for subscription in [Some(&agent), customer.as_ref()].into_iter().flatten() {
-                unsubscribe(engine, &call_id, subscription).await;
+                unsubscribe(engine, &call_id, &subscription.to_tag).await;
             }
             return Err(declined);
         }
     };
     let Began { session, agent_at, customer_at } = begun;
-    let mut taken = Taken { call_id, session, agent, customer_tag, customer, line_hz, again: Instant::now() };
+    let mut taken =
+        Taken { call_id, session, agent, customer_tag, customer, line_hz, again: Instant::now(), failed: 0 };
     if let Err(declined) = answer(engine, &taken.call_id, &taken.agent, agent_at).await {
         taken.end(engine).await;
         return Err(declined);
@@ -132,14 +137,14 @@ async fn take(
 
 struct Began {
     session: Session,
-    agent_at: std::net::SocketAddr,
-    customer_at: Option<std::net::SocketAddr>,
+    agent_at: SocketAddr,
+    customer_at: Option<SocketAddr>,
 }
 
 /// Binds the ports and begins the call, where that may block.
 async fn begin(
     engine: &Arc<Rtpengine>,
-    arrival: crate::source::exchange::Arrival,
+    arrival: Arrival,
     agent: Stream,
     customer: Option<Stream>,
 ) -> Result<Began, Declined> {
@@ -166,7 +171,15 @@ async fn subscribe(
         ("from-tag", tag.into()),
         ("flags", Value::texts(["SIPREC"])), // labels in the answer
     ];
-    let asked = engine.client.ask("subscribe request", entries, |answer| offer(answer, tag)).await;
+    let read = |answer: &Value<'_>| (offer(answer, tag), answer.text("to-tag").map(str::to_owned));
+    let asked = match engine.client.ask("subscribe request", entries, read).await {
+        Ok((Err(unusable), Some(to_tag))) => {
+            unsubscribe(engine, call_id, &to_tag).await;
+            Ok(Err(unusable))
+        }
+        Ok((offer, _)) => Ok(offer),
+        Err(error) => Err(error),
+    };
     let Offer { to_tag, media: offered } = match asked {
         Ok(Ok(offer)) => offer,
         Ok(Err(Unusable::Layout)) => {
@@ -199,7 +212,7 @@ async fn answer(
     engine: &Rtpengine,
     call_id: &str,
     subscription: &Subscription,
-    at: std::net::SocketAddr,
+    at: SocketAddr,
 ) -> Result<(), Declined> {
     let sdp = accept(&subscription.offered, at, subscription.transcode);
     let mut entries = vec![
@@ -213,8 +226,8 @@ async fn answer(
     engine.client.ask("subscribe answer", entries, |_| ()).await.map_err(declined)
 }
 
-async fn unsubscribe(engine: &Rtpengine, call_id: &str, subscription: &Subscription) {
-    let entries = vec![("call-id", call_id.into()), ("to-tag", subscription.to_tag.as_str().into())];
+async fn unsubscribe(engine: &Rtpengine, call_id: &str, to_tag: &str) {
+    let entries = vec![("call-id", call_id.into()), ("to-tag", to_tag.into())];
     // If it fails, the call is gone there or rtpengine is: its packets find a closed port.
     let _ = engine.client.ask("unsubscribe", entries, |_| ()).await;
 }
@@ -229,13 +242,14 @@ fn declined(error: NgError) -> Declined {
 
 impl Taken {
     async fn run(mut self, engine: &Arc<Rtpengine>, stop: Stop) {
-        let over = stop.child_token();
-        let watch =
-            tokio::spawn(watch(Arc::clone(engine), self.call_id.clone(), self.session.line().clone(), over.clone()));
+        let (over, answers) = (stop.child_token(), Arc::new(AtomicBool::new(true)));
+        let line = self.session.line().clone();
+        let (asked, ends) = (Arc::clone(engine), over.clone());
+        tokio::spawn(watch(asked, self.call_id.clone(), line.clone(), Arc::clone(&answers), ends));
         let idle = Duration::from_secs(engine.config.idle_s.into());
-        while !over.is_cancelled() && !self.session.line().is_over() {
+        while !over.is_cancelled() && !line.is_over() {
             self.steer(engine).await;
-            if self.session.silent_for() >= idle && watch.is_finished() {
+            if self.session.silent_for() >= idle && !answers.load(Ordering::Relaxed) {
                 break;
             }
             tokio::select! {
@@ -244,7 +258,9 @@ impl Taken {
             }
         }
         over.cancel();
-        self.session.line().say(Event::HungUp);
+        if !engine.stop.is_cancelled() {
+            line.say(Event::HungUp);
+        }
         self.end(engine).await;
     }
 
@@ -256,8 +272,9 @@ impl Taken {
         if !wanted && self.customer.is_some() {
             self.shut(engine).await;
         } else if wanted && self.customer.is_none() && Instant::now() >= self.again {
-            self.again = Instant::now() + REST;
             self.open(engine, &tag).await;
+            self.failed = if self.customer.is_some() { 0 } else { (self.failed + 1).min(5) };
+            self.again = Instant::now() + REST * (1 << self.failed);
         }
     }
 
@@ -265,7 +282,7 @@ impl Taken {
     async fn shut(&mut self, engine: &Rtpengine) {
         self.session.shut(Party::Customer);
         if let Some(customer) = self.customer.take() {
-            unsubscribe(engine, &self.call_id, &customer).await;
+            unsubscribe(engine, &self.call_id, &customer.to_tag).await;
         }
     }
 
@@ -286,16 +303,18 @@ impl Taken {
         }
     }
 
-    /// Ends all subscriptions. The session ends with it.
-    async fn end(mut self, engine: &Rtpengine) {
-        self.shut(engine).await;
-        unsubscribe(engine, &self.call_id, &self.agent).await;
+    /// Closes both ports, which ends the call's legs, and then all subscriptions.
+    async fn end(self, engine: &Rtpengine) {
+        let Taken { session, call_id, agent, customer, .. } = self;
+        drop(session);
+        for subscription in [Some(&agent), customer.as_ref()].into_iter().flatten() {
+            unsubscribe(engine, &call_id, &subscription.to_tag).await;
+        }
     }
 }
 
-/// Asks whether the call still is, until it is not.
-async fn watch(engine: Arc<Rtpengine>, call_id: String, line: CallLine, over: Stop) {
-    let mut answers = true;
+/// Asks whether the call still is, until it is not. `answers`: whether rtpengine did the last time.
+async fn watch(engine: Arc<Rtpengine>, call_id: String, line: CallLine, answers: Arc<AtomicBool>, over: Stop) {
     loop {
         tokio::select! {
             () = over.cancelled() => return,
@@ -303,13 +322,12 @@ async fn watch(engine: Arc<Rtpengine>, call_id: String, line: CallLine, over: St
         }
         let known = engine.client.ask("query", vec![("call-id", call_id.as_str().into())], |_| ()).await;
         if known == Err(NgError::UnknownCall) {
-            over.cancel();
-            return;
+            return over.cancel();
         }
-        if known == Err(NgError::Gone) && answers {
+        let gone = known == Err(NgError::Gone);
+        if answers.swap(!gone, Ordering::Relaxed) && gone {
             // For the record of the call: what it sends goes on being recorded.
             line.say(Event::Unusable { said: "rtpengine does not answer".into(), refusal: Refusal::UnknownEvent });
         }
-        answers = known != Err(NgError::Gone);
     }
 }

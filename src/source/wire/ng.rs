@@ -111,8 +111,11 @@ pub fn offer(answer: &Value<'_>, tag: &str) -> Result<Offer, Unusable> {
     let mut audio = session.medias.iter().take(MEDIAS_MAX).filter(|media| media.media == "audio" && media.port != 0);
     let (Some(media), None) = (audio.next(), audio.next()) else { return Err(Unusable::Layout) };
     if let Some(labels) = answer.get("media-labels") {
-        let label = attribute(media, "label").ok_or(Unusable::Layout)?;
-        if labels.get(label).and_then(|about| about.text("tag")) != Some(tag) {
+        // A telephone's own labels are passed on beside rtpengine's (baresip writes `a=label:1`): only those that rtpengine
+        // explains count, and all of these must name the party.
+        let named = media.attributes.iter().filter(|attribute| attribute.attribute == "label");
+        let mut explained = named.filter_map(|label| labels.get(label.value.as_deref()?)).peekable();
+        if explained.peek().is_none() || !explained.all(|about| about.text("tag") == Some(tag)) {
             return Err(Unusable::Layout);
         }
     }
@@ -155,10 +158,6 @@ pub fn rtpmap(value: &str) -> Option<(u8, &str, u32, u32)> {
     let (name, clock_hz) = (parts.next()?, parts.next()?.parse().ok()?);
     let channels = parts.next().map_or(Some(1), |channels| channels.parse().ok())?;
     Some((payload_type.parse().ok()?, name, clock_hz, channels))
-}
-
-fn attribute<'a>(media: &'a Media, name: &str) -> Option<&'a str> {
-    media.attributes.iter().find(|attribute| attribute.attribute == name)?.value.as_deref()
 }
 
 /// The description with which an offer is taken at `local`: all that was offered if `transcode` is not set; otherwise
@@ -263,6 +262,13 @@ mod tests {
         ] {
             assert_eq!(offer(&subscribed(sdp, label, tag), "agent"), Err(why));
         }
+    }
+
+    #[test]
+    fn a_label_of_the_telephone_is_passed_over() {
+        let labelled = SDP.replace("a=label:1\r\n", "a=label:1\r\na=label:0\r\n");
+        assert!(offer(&subscribed(&labelled, "0", "customer"), "customer").is_ok());
+        assert_eq!(offer(&subscribed(&labelled, "0", "customer"), "agent"), Err(Unusable::Layout));
     }
 
     #[test]
