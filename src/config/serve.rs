@@ -3,9 +3,9 @@
 //! Each source's part stands in a file of its own beside this one.
 
 pub mod audiohook;
+pub mod audiosocket;
 pub mod heeded;
 pub mod websocket;
-pub mod audiosocket;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -71,7 +71,7 @@ fn kept(sound: &[i16], halves: usize) -> Vec<usize> {
 
 #[test]
 fn the_customer_is_kept_from_the_yes_to_the_withdrawal_and_not_a_moment_longer() {
-    let mut server = Server::start_with("siprec-consent", TOP, &source(""));
+    let mut server = Server::start_with("siprec-consent", &format!("{TOP}[keys]\n1 = \"grant\"\n"), &source(""));
     for (to, call) in addresses(&mut server).into_iter().zip(["aaaa0000bbbb0001", "aaaa0000bbbb0002"]) {
         let mut client = Client::new(to, call.ends_with('2'), call);
         client.invite(as_it_is);
@@ -81,10 +81,16 @@ fn the_customer_is_kept_from_the_yes_to_the_withdrawal_and_not_a_moment_longer()
         talk.wait(1.0);
         server.ask(call, "told", json!({ "notice": "std", "version": 3 }));
         talk.wait(1.5);
-        talk.press();
+        // The one by her key, the other by the API.
+        let pressed = call.ends_with('1').then(|| talk.press());
         talk.wait(2.0);
-        server.ask(call, "granted", json!({ "act": "dtmf", "digit": "1", "purpose": "training" }));
-        let granted = talk.spoken();
+        let granted = match pressed {
+            Some(at) => at,
+            None => {
+                server.ask(call, "granted", json!({ "act": "dtmf", "digit": "1", "purpose": "training" }));
+                talk.spoken()
+            }
+        };
         talk.wait(5.0);
         server.ask(call, "withdrawn", json!({}));
         let withdrawn = talk.spoken();
@@ -156,7 +162,8 @@ fn nothing_of_a_customer_who_said_nothing_is_anywhere_however_the_client_writes_
         for call in ended.iter().map(|ended| ended["call"].as_str().unwrap()) {
             let manifest = manifest(&server.out, call);
             assert_eq!(manifest["result"], "recorded", "{manifest}");
-            assert_eq!(manifest["customer"]["reason"], "no_decision", "{manifest}");
+            let reason = if reference == "guard" { "no_decision" } else { "undecoded" };
+            assert_eq!(manifest["customer"]["reason"], reason, "{manifest}");
             let agent = track(&server.out.join(format!("{call}.agent.wav")));
             assert!(agent.iter().filter(|sample| **sample != 0).count() > RATE / 2, "{call}: the agent is kept");
             assert!(likeness(&agent, &canary, 400) < 0.05, "{call}: the customer is heard");
@@ -180,8 +187,9 @@ fn nothing_of_a_customer_who_said_nothing_is_anywhere_however_the_client_writes_
 fn of_a_call_in_doubt_nothing_is_kept_and_its_result_says_why() {
     let mut server = Server::start_with("siprec-doubt", TOP, &source("agent_label = \"1\"\n"));
     let [udp, _] = addresses(&mut server);
+    // The metadata has the labels the wrong way round: by it the agent is on label 0.
     let swapped = |body: &str| {
-        body.replace("a=label:1", "a=label:9").replace("a=label:0", "a=label:1").replace("a=label:9", "a=label:0")
+        body.replace("<label>1<", "<label>9<").replace("<label>0<", "<label>1<").replace("<label>9<", "<label>0<")
     };
     let both = |body: &str| body.replace("sip:cust@127.0.0.1:5060", "sip:zoe@agents.example");
     let cases: [(&str, &dyn Fn(&str) -> String); 2] = [("dddd0000bbbb0001", &swapped), ("dddd0000bbbb0002", &both)];
