@@ -221,9 +221,11 @@ impl Talk {
         self.quiet.store(quiet, Ordering::Relaxed);
     }
 
-    /// The customer presses 1.
-    pub fn press(&self) {
-        self.key.store((*self.spoken.lock().unwrap() / PACKET) as u32 + 1, Ordering::Relaxed);
+    /// The customer presses 1, for 0.14 s. The second in which she lets go.
+    pub fn press(&self) -> f64 {
+        let packet = *self.spoken.lock().unwrap() / PACKET + 1;
+        self.key.store(packet as u32, Ordering::Relaxed);
+        (packet + 7) as f64 * PACKET as f64 / 8_000.0
     }
 
     /// Ends.

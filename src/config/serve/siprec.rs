@@ -225,4 +225,14 @@ mod tests {
             assert!(resolved(&format!("{agent}{wrong}")).is_err(), "{wrong}");
         }
     }
+
+    #[test]
+    fn the_sample_is_a_configuration() {
+        let page = include_str!("../../../samples/switch/opensips-siprec.md");
+        let text = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        let raw: crate::config::Raw = toml::from_str(text).unwrap();
+        let serve = raw.serve.unwrap().resolve(&RawDanger::default()).unwrap();
+        let config = serve.siprec.unwrap();
+        assert!(config.udp.unwrap().check().is_ok() && config.tcp.is_none() && config.agent_id_is_user);
+    }
 }

@@ -120,6 +120,13 @@ impl ArrivalClock {
         (ring_end + self.filled).max(on_clock.max(0) as u64)
     }
 
+    /// The same while the stream's pace is not judged yet and nothing of it was looked at: where it began is not known, so
+    /// its place is counted from the beginning of the call, which lies no later.
+    pub fn opens_unseen(&self, now: u64, ring_end: u64) -> u64 {
+        let on_its_way = self.worst + self.frames(SEEN_LATE_MS * NANOS / 1_000);
+        (ring_end + self.filled).max(self.frames(now) + on_its_way)
+    }
+
     /// Looks at what was delivered by `now` (ns); both never fall. `opens_ahead`: the call waits for a place ahead from
     /// which something opens. Call it before anything is taken from the ring.
     pub fn look(&mut self, now: u64, delivered: u64, opens_ahead: bool) -> Advice {

@@ -185,7 +185,11 @@ impl Intake for OneRing {
     }
 
     fn opens_from(&self, now: u64, ring_end: u64) -> MediaTime {
-        self.place(self.clock.as_ref().map_or(ring_end, |clock| clock.opens_from(now, ring_end)))
+        let judged = self.vouched.as_ref().is_none_or(|vouched| vouched());
+        self.place(self.clock.as_ref().map_or(ring_end, |clock| match judged {
+            true => clock.opens_from(now, ring_end),
+            false => clock.opens_unseen(now, ring_end),
+        }))
     }
 
     fn place(&self, place: u64) -> MediaTime {

@@ -262,7 +262,13 @@ impl Intake for TwoRings {
     }
 
     fn opens_from(&self, now: u64, ring_end: u64) -> MediaTime {
-        let of_stream = |stream: &Stream| stream.clock.opens_from(now, ring_end) + stream.debt;
+        let of_stream = |stream: &Stream| {
+            let place = match stream.is_vouched_for() {
+                true => stream.clock.opens_from(now, ring_end),
+                false => stream.clock.opens_unseen(now, ring_end),
+            };
+            place + stream.debt
+        };
         Intake::place(self, self.streams.iter().map(of_stream).max().unwrap_or(ring_end))
     }
 
