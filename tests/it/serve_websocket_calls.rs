@@ -14,8 +14,8 @@ use crate::serve_common::Server;
 use crate::ws_client::{Client, Sent, paced};
 
 const RATE: usize = 8_000;
-/// Of a call, seconds; the keys are pressed at 3 and 6.
-const SECONDS: usize = 8;
+/// Of a call, seconds. The customer speaks from 1.4 to 3.9 and from 7.4 on; her keys are pressed at 2 and 5.
+const SECONDS: usize = 9;
 const TOP: &str = "purposes = [\"training\"]\non_withdrawal = \"keep\"\n\
                    [keys]\n1 = \"grant\"\n9 = \"withdraw\"\n[danger]\nplain_listeners = true";
 
@@ -28,14 +28,14 @@ fn call(server: &Server, name: &str, seed: u64, step: Step<'_>) -> Vec<i16> {
     let before = Hunt::of(customers(&canary));
     paced(SECONDS * 50, Duration::from_millis(20), |n| {
         let key = match n {
-            150 => Some('1'),
-            300 => Some('9'),
+            100 => Some('1'),
+            250 => Some('9'),
             _ => None,
         };
         step(n, &agent[n * 160..][..160], &canary[n * 160..][..160], key);
         match n {
-            60 => drop(server.ask(name, "told", json!({"notice": "std", "version": 3}))),
-            140 => files(server, &before, "before the key"),
+            50 => drop(server.ask(name, "told", json!({"notice": "std", "version": 3}))),
+            95 => files(server, &before, "before the key"),
             _ => {}
         }
     });
@@ -64,8 +64,8 @@ fn judged(server: Server, name: &str, canary: &[i16], expected_agent: usize) {
     assert_eq!(code, 0, "{said:?}");
     assert_eq!(ended["call"], name);
     for (hunt, when) in [
-        (Hunt::of(customers(&canary[..3 * RATE])), "before the grant"),
-        (Hunt::of(customers(&canary[6 * RATE + RATE / 2..])), "after the withdrawal"),
+        (Hunt::of(customers(&canary[..2 * RATE])), "before the grant"),
+        (Hunt::of(customers(&canary[7 * RATE..])), "after the withdrawal"),
     ] {
         for (file, bytes) in scratch.files("out") {
             hunt.finds_nothing(&format!("{when}: {file}"), &bytes);
@@ -73,7 +73,7 @@ fn judged(server: Server, name: &str, canary: &[i16], expected_agent: usize) {
         hunt.finds_nothing("standard error", said.join("\n").as_bytes());
     }
     let customer = std::fs::read(scratch.at(&format!("out/{name}.customer.wav"))).unwrap();
-    let granted = Hunt::of(customers(&canary[5 * RATE..5 * RATE + RATE / 2]));
+    let granted = Hunt::of(customers(&canary[3 * RATE..3 * RATE + RATE / 2]));
     assert!(granted.first(&customer).is_some(), "with the grant she is there");
     let kept = scratch.sound(&format!("out/{name}.agent.wav"));
     assert!(kept.len().abs_diff(expected_agent) < RATE, "{} of {expected_agent}", kept.len());

@@ -116,7 +116,10 @@ impl ArrivalClock {
         // A device's sound is on its way all the time; a burst that was seen says how long a pipe's is.
         let on_its_way = if self.fills { self.lead().max(self.worst as i64) } else { self.lead() + self.worst as i64 };
         let lead = on_its_way + self.frames(SEEN_LATE_MS * NANOS / 1_000) as i64;
-        let on_clock = self.origin.map_or(0, |origin| self.frames(now.saturating_sub(origin)) as i64) + lead;
+        // Until the clock has looked at the stream (the first sound waits until its pace is plausible) what lies in the ring
+        // tells the time.
+        let passed = self.origin.map_or(ring_end, |origin| self.frames(now.saturating_sub(origin)));
+        let on_clock = passed as i64 + lead;
         (ring_end + self.filled).max(on_clock.max(0) as u64)
     }
 

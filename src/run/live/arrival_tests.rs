@@ -229,3 +229,11 @@ fn a_grant_before_the_first_burst_does_not_reach_what_the_sender_had_collected_b
         }
     }
 }
+
+#[test]
+fn a_yes_while_the_first_sound_still_waits_counts_behind_what_is_on_its_way() {
+    for clock in [ArrivalClock::of_a_device(RATE, 500), ArrivalClock::new(RATE, 500)] {
+        let at = clock.opens_from(1_900_000_000, 15_360);
+        assert!((15_360 + 4_000..15_360 + 4_400).contains(&at), "{at}");
+    }
+}

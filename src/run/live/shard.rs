@@ -240,34 +240,41 @@ impl Floor {
         let mut closing = false;
         while !closing || !self.calls.is_empty() {
             let began = Instant::now();
-            loop {
-                match seated.try_recv() {
-                    Ok(call) => self.seat(call),
-                    Err(TryRecvError::Empty) => break,
-                    Err(TryRecvError::Disconnected) => {
-                        closing = true;
-                        break;
-                    }
-                }
-            }
+            closing |= self.seat_all(seated);
             while let Ok((key, asked)) = asks.try_recv() {
+                self.seat_all(seated);
                 self.answer(key, asked);
             }
             self.sweep();
             if !self.calls.is_empty() {
                 self.sweeps.add(began.elapsed());
             }
-            self.wait(began + SWEEP, asks);
+            self.wait(began + SWEEP, seated, asks);
         }
     }
 
     /// Waits for the next sweep; what is asked is answered meanwhile.
-    fn wait(&mut self, until: Instant, asks: &Receiver<(u64, Asked)>) {
+    fn wait(&mut self, until: Instant, seated: &Receiver<Seated>, asks: &Receiver<(u64, Asked)>) {
         loop {
             match asks.recv_deadline(until) {
-                Ok((key, asked)) => self.answer(key, asked),
+                Ok((key, asked)) => {
+                    self.seat_all(seated);
+                    self.answer(key, asked);
+                }
                 Err(RecvTimeoutError::Timeout) => return,
                 Err(RecvTimeoutError::Disconnected) => return std::thread::sleep(SWEEP),
+            }
+        }
+    }
+
+    /// Seats the calls that have come: before anything is answered, for what is said of a call right after it began must not
+    /// find it unknown. Whether none will come any more.
+    fn seat_all(&mut self, seated: &Receiver<Seated>) -> bool {
+        loop {
+            match seated.try_recv() {
+                Ok(call) => self.seat(call),
+                Err(TryRecvError::Empty) => return false,
+                Err(TryRecvError::Disconnected) => return true,
             }
         }
     }

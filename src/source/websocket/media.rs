@@ -37,7 +37,7 @@ pub(super) async fn serve(mut link: Link, shared: Arc<Shared>, route: Arc<Route>
         }
     };
     // One that is declined is counted already.
-    if let Ok(Begun { line, legs }) = begin(&shared, &route, agent, &start, call).await {
+    if let Ok(Begun { line, legs }) = begin(&shared, &route, agent, &start, call, reorder_ms).await {
         for event in route.heeded.events(&start.parameters, "websocket") {
             line.say(event);
         }
@@ -70,6 +70,7 @@ async fn begin(
     agent: Track,
     start: &Start,
     call: String,
+    reorder_ms: u32,
 ) -> Result<Begun, Declined> {
     let sound = match (start.tracks.is_empty(), start.tracks.contains(&agent), start.tracks.contains(&agent.other())) {
         (true, _, _) | (_, true, true) => Arriving::Apart(Placing::Stamped),
@@ -82,7 +83,8 @@ async fn begin(
     let parties = if let Arriving::Apart(_) = sound { "two tracks" } else { "the agent's track alone" };
     let arrival = Arrival {
         encoding: format!("{}: {} {} Hz, {parties}", route.dialect.name(), start.encoding, start.rate_hz),
-        worst_ms: route.worst_ms,
+        // What waits for its turn here is not in the ring yet.
+        worst_ms: route.worst_ms.max(reorder_ms),
         drop_before_decode: route.drop_before_decode,
         agent: route.heeded.agent(&start.parameters),
         number: route.heeded.number(&start.parameters),

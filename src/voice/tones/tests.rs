@@ -59,7 +59,7 @@ fn heard(presses: &[Press], rate_hz: u32, dice: &mut Dice) -> String {
         let power = amplitude.iter().map(|a| a * a / 2.0).sum::<f64>();
         // The noise of the telephone band; at higher rates as dense as there.
         let noise = (power * 10f64.powf(-press.snr_db / 10.0) * rate / 8_000.0).sqrt();
-        let phase = [dice.between(0.0, TAU), dice.between(0.0, TAU)];
+        let phase = [dice.between(0.0, std::f64::consts::TAU), dice.between(0.0, std::f64::consts::TAU)];
         let before = (dice.between(60.0, 100.0) * rate / 1_000.0) as usize;
         let length = (press.ms * rate / 1_000.0) as usize;
         for at in 0..before + length {
