@@ -1,6 +1,5 @@
 //! One AudioSocket connection, from its UUID to its end.
 
-use std::future::Future;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -37,23 +36,21 @@ const RATE_MAX_HZ: u32 = 48_000;
 const PIECE: usize = 960;
 
 /// Serves a connection to its end.
-pub(super) fn serve(shared: Arc<Shared>, stream: Stream) -> impl Future<Output = ()> + Send {
-    async move {
-        let mut connection = Connection {
-            shared,
-            stream,
-            decoder: Decoder::default(),
-            seat: None,
-            early: Vec::new(),
-            began: Instant::now(),
-            piece: vec![0; PIECE],
-        };
-        let call = connection.run().await;
-        connection.piece.zeroize();
-        connection.seat = None; // its stream ends here
-        if let Some(call) = call {
-            connection.shared.rendezvous.left(&call);
-        }
+pub(super) async fn serve(shared: Arc<Shared>, stream: Stream) {
+    let mut connection = Connection {
+        shared,
+        stream,
+        decoder: Decoder::default(),
+        seat: None,
+        early: Vec::new(),
+        began: Instant::now(),
+        piece: vec![0; PIECE],
+    };
+    let call = connection.run().await;
+    connection.piece.zeroize();
+    connection.seat = None; // its stream ends here
+    if let Some(call) = call {
+        connection.shared.rendezvous.left(&call);
     }
 }
 
@@ -114,7 +111,7 @@ impl Connection {
     /// The UUID; nothing if something else comes first.
     async fn id(&mut self) -> io::Result<Option<Id>> {
         loop {
-            if let Some(message) = self.decoder.next() {
+            if let Some(message) = self.decoder.take() {
                 return Ok(if let Message::Id(id) = message { Some(id) } else { None });
             }
             if self.read().await? == 0 {
@@ -179,7 +176,7 @@ impl Connection {
             {
                 return Next::Leave;
             }
-            let Some(message) = self.decoder.next() else { return Next::GoOn };
+            let Some(message) = self.decoder.take() else { return Next::GoOn };
             let next = match (message, &mut self.seat) {
                 (Message::Sound { rate_hz, payload }, Some(seat)) => {
                     seat.hear(rate_hz, payload, now, self.began, &self.shared, &mut self.piece);
@@ -246,7 +243,7 @@ impl Connection {
                 if self.read().await? == 0 {
                     return self.stream.shutdown().await;
                 }
-                while self.decoder.next().is_some() {}
+                while self.decoder.take().is_some() {}
             }
         };
         let _: Result<io::Result<()>, _> = tokio::time::timeout(LEAVE_WITHIN, leave).await;
