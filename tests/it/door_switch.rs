@@ -113,14 +113,16 @@ impl History {
         })
     }
 
+    /// A hold stands. A resume while nothing is paused ends one.
+    fn is_held(&self) -> bool {
+        let held = self.last(|one| *one == Held);
+        held.is_some_and(|held| !self.0[held..].iter().any(|(_, one)| matches!(one, Retrieved | Resumed)))
+    }
+
     /// The door may be open: nothing stops it, and everybody on the line has said yes.
     fn may_be_open(&self) -> bool {
-        let held = self.last(|one| *one == Held);
-        // A resume while nothing is paused ends a hold.
-        let retrieved =
-            held.is_some_and(|held| self.0[held..].iter().any(|(_, one)| matches!(one, Retrieved | Resumed)));
         let paused = self.last(|one| matches!(one, Paused | Resumed)).is_some_and(|last| self.0[last].1 == Paused);
-        let stopped = (held.is_some() && !retrieved) || paused || self.last(|one| *one == HungUp).is_some();
+        let stopped = self.is_held() || paused || self.last(|one| *one == HungUp).is_some();
         let line = self.line(self.0.len());
         !stopped && !line.is_empty() && line.into_iter().all(|(party, since)| self.is_justified(party, since))
     }
@@ -207,8 +209,9 @@ impl Call {
         let before = self.is_open();
         for (happened, event) in changes {
             self.happen(happened.clone(), event.clone());
-            assert!(before || !self.is_open(), "the line changed, and the door opened: {:#?}", self.history);
+            self.check();
         }
+        assert!(before || !self.is_open(), "the line changed, and the door opened: {:#?}", self.history);
     }
 }
 
@@ -247,6 +250,8 @@ fn step(call: &mut Call, dice: &mut Dice) {
             assert!(!ours || before == open && open == call.is_open() || has_waited(call), "{:#?}", call.history);
         }
         14 => call.change(&[(Held, Event::Held)]),
+        // Out of a hold a re-INVITE brings back what stood before.
+        15 if call.history.is_held() => call.happen(Retrieved, Event::Retrieved),
         15 => call.change(&[(Held, Event::Held), (Retrieved, Event::Retrieved)]),
         16 => call.happen(Retrieved, Event::Retrieved),
         17 => {

@@ -6,7 +6,7 @@
 //!
 //! A tone that is heard in-band may be the other side's, carried over by a line or a headset: up to 300 ms late and 10 to
 //! 30 dB softer. So of a key that is heard on both sides the louder one counts; and a tone that would grant waits
-//! [`SETTLE_MS`] for what the other side says. What was signalled is known to be whose it is. A key that is both signalled and heard counts once.
+//! [`SETTLE_MS`] for what the other side says. What was signalled is known to be whose it is. A key that is both signalled and heard counts once, unless it shuts: then each time.
 
 use std::collections::VecDeque;
 
@@ -126,7 +126,8 @@ impl Question {
     /// A key was pressed on a leg, at this place of the call. What it means, if that is certain at once.
     pub fn digit(&mut self, party: Party, digit: char, how: How, at: MediaTime) -> Option<Event> {
         let digit = digit.to_ascii_uppercase();
-        if self.is_told_again(party, digit, how, at) {
+        // What shuts counts each time it is told: something may have been opened in between.
+        if !self.shuts(party, digit) && self.is_told_again(party, digit, how, at) {
             // It may have an echo of its own.
             self.remember(Pressed { party, digit, how, at, paired: true });
             // The wire says whose it is: there is nothing to wait for.
@@ -240,6 +241,15 @@ impl Question {
     fn who_says_no(&self) -> PartyId {
         let asked = self.on_line.contains(&self.asked).then(|| self.asked.clone());
         asked.or_else(|| self.on_line.last().cloned()).unwrap_or_default()
+    }
+
+    fn shuts(&self, party: Party, digit: char) -> bool {
+        match party {
+            Party::Agent => self.keys.agent(digit) == Some(AgentKey::Pause),
+            Party::Customer => {
+                matches!(self.keys.customer(digit), Some(CustomerKey::Refuse | CustomerKey::Withdraw))
+            }
+        }
     }
 
     fn grants(&self, digit: char) -> bool {

@@ -174,6 +174,11 @@ fn a_press_that_is_signalled_and_heard_counts_once() {
     for ms in [2_000, 2_400] {
         assert!(matches!(question.digit(Customer, '2', How::Signalled, at(ms)), Some(Event::Refused { .. })));
     }
+    // A no that is heard after a yes is a no, whatever was signalled before.
+    let mut question = asked();
+    question.digit(Customer, '2', How::Signalled, at(2_000));
+    assert!(granted(&question.digit(Customer, '1', How::Signalled, at(2_400))));
+    assert!(matches!(question.digit(Customer, '2', tone(-20, 2_700), at(2_700)), Some(Event::Refused { .. })));
     // What was taken for the agent's is the customer's after all, says the wire.
     let mut question = asked();
     question.digit(Agent, '1', tone(-10, 2_000), at(2_000));

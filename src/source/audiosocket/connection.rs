@@ -111,7 +111,7 @@ impl Connection {
     /// The UUID; nothing if something else comes first.
     async fn id(&mut self) -> io::Result<Option<Id>> {
         loop {
-            if let Some(message) = self.decoder.next_message() {
+            if let Some(message) = self.decoder.take() {
                 return Ok(if let Message::Id(id) = message { Some(id) } else { None });
             }
             if self.read().await? == 0 {
@@ -176,7 +176,7 @@ impl Connection {
             {
                 return Next::Leave;
             }
-            let Some(message) = self.decoder.next_message() else { return Next::GoOn };
+            let Some(message) = self.decoder.take() else { return Next::GoOn };
             let next = match (message, &mut self.seat) {
                 (Message::Sound { rate_hz, payload }, Some(seat)) => {
                     seat.hear(rate_hz, payload, now, self.began, &self.shared, &mut self.piece);
@@ -243,7 +243,7 @@ impl Connection {
                 if self.read().await? == 0 {
                     return self.stream.shutdown().await;
                 }
-                while self.decoder.next_message().is_some() {}
+                while self.decoder.take().is_some() {}
             }
         };
         let _: Result<io::Result<()>, _> = tokio::time::timeout(LEAVE_WITHIN, leave).await;

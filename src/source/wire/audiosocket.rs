@@ -103,7 +103,7 @@ impl Decoder {
     }
 
     /// The next whole message, if there is one.
-    pub fn next_message(&mut self) -> Option<Message<'_>> {
+    pub fn take(&mut self) -> Option<Message<'_>> {
         let bytes = self.message_bytes().filter(|bytes| self.filled - self.read >= *bytes)?;
         let from = self.read;
         self.read += bytes;
@@ -206,7 +206,7 @@ mod tests {
             room[..count].copy_from_slice(&rest[..count]);
             decoder.filled(count);
             rest = &rest[count..];
-            while let Some(message) = decoder.next_message() {
+            while let Some(message) = decoder.take() {
                 found.push(format!("{message:?}"));
             }
         }
@@ -261,7 +261,7 @@ mod tests {
         let mut decoder = Decoder::default();
         decoder.room()[..captured.len()].copy_from_slice(&captured);
         decoder.filled(captured.len());
-        let Some(Message::Id(id)) = decoder.next_message() else { panic!() };
+        let Some(Message::Id(id)) = decoder.take() else { panic!() };
         assert_eq!(id[..4], [0x40, 0x32, 0x5e, 0xc2]);
         let (found, rest) = all(&[0x03, 0x00, 0x01, 0x31, 0x10, 0x01], 10);
         assert_eq!((found, rest), (vec!["Digit".to_owned()], 2), "half a message waits");
@@ -284,7 +284,7 @@ mod tests {
             room[..count].copy_from_slice(&rest[..count]);
             decoder.filled(count);
             rest = &rest[count..];
-            while decoder.next_message().is_some() {}
+            while decoder.take().is_some() {}
             assert!(decoder.buffer.len() <= ROOM_MAX);
         }
     }

@@ -21,7 +21,7 @@ fn messages(stream: &[u8], piece: usize) -> (Vec<(String, usize)>, usize) {
         rest = &rest[count..];
         loop {
             let foretold = decoder.sound_next();
-            let Some(message) = decoder.next_message() else { break };
+            let Some(message) = decoder.take() else { break };
             let bytes = match message {
                 Message::Sound { rate_hz, payload } => {
                     assert!(foretold == Some(rate_hz) || payload.is_empty());
