@@ -71,7 +71,8 @@ fn kept(sound: &[i16], halves: usize) -> Vec<usize> {
 
 #[test]
 fn the_customer_is_kept_from_the_yes_to_the_withdrawal_and_not_a_moment_longer() {
-    let mut server = Server::start_with("siprec-consent", &format!("{TOP}[keys]\n1 = \"grant\"\n"), &source(""));
+    let mut server =
+        Server::start_with("siprec-consent", &format!("{TOP}[keys]\n1 = \"grant\"\n9 = \"withdraw\"\n"), &source(""));
     for (to, call) in addresses(&mut server).into_iter().zip(["aaaa0000bbbb0001", "aaaa0000bbbb0002"]) {
         let mut client = Client::new(to, call.ends_with('2'), call);
         client.invite(as_it_is);

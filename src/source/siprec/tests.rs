@@ -1,3 +1,5 @@
+//! The session recording server against clients on real sockets, with an exchange that keeps what it is told.
+
 use std::sync::atomic::Ordering;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,3 +1,5 @@
+//! Messages as they are captured, as the RFC allows them, and as nobody should send them.
+
 use std::net::SocketAddr;
 
 use super::*;

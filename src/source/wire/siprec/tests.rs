@@ -1,3 +1,5 @@
+//! What session recording clients send: captured, bent, and contradicting itself.
+
 use super::*;
 use crate::source::wire::payload::{Codec, Kind};
 
