@@ -95,6 +95,12 @@ fn totals(out: &mut Text, desk: &Desk) {
     out.family("oneside_lost_frames_total", "counter", "Sample frames that came to nothing, by whether it was meant.");
     out.line("oneside_lost_frames_total", &[("intended", "false")], read(&figures.lost_frames));
     out.line("oneside_lost_frames_total", &[("intended", "true")], read(&figures.intended_frames));
+    if let Some((_, median, worst)) = desk.leaks() {
+        let help = "What may be left of the customer in the agent's track, dB relative to the customer's own: of the last calls.";
+        out.family("oneside_leak_residual_db", "gauge", help);
+        out.line("oneside_leak_residual_db", &[("quantile", "0.5")], median);
+        out.line("oneside_leak_residual_db", &[("quantile", "1")], worst);
+    }
 }
 
 /// Figures of a media server: what its sources and its workers count.

@@ -152,6 +152,7 @@ pub struct Desk {
     opener: Mutex<Option<Arc<Opener>>>,
     trouble: Mutex<Option<String>>,
     left: Mutex<Option<Left>>,
+    leaks: Mutex<VecDeque<f64>>,
     more: Mutex<Option<More>>,
     expecting: Mutex<BTreeMap<&'static str, Arc<dyn Expecting>>>,
     /// Figures since the start.
@@ -352,6 +353,23 @@ impl Desk {
     /// The calls that ended last, latest first.
     pub fn ended(&self) -> Vec<Ended> {
         held(&self.ended).iter().rev().cloned().collect()
+    }
+
+    /// Takes note of what may be left of the customer in the agent's track of a call that is over, dB relative to the
+    /// customer's own: an upper estimate.
+    pub fn note_leak(&self, residual_db: f64) {
+        let mut leaks = held(&self.leaks);
+        leaks.push_back(residual_db);
+        if leaks.len() > ENDED_MAX {
+            leaks.pop_front();
+        }
+    }
+
+    /// The leak of the calls that ended last (at most 256): how many of them could be measured, the median, the worst, dB.
+    pub fn leaks(&self) -> Option<(usize, f64, f64)> {
+        let mut leaks: Vec<f64> = held(&self.leaks).iter().copied().collect();
+        leaks.sort_by(f64::total_cmp);
+        Some((leaks.len(), *leaks.get(leaks.len() / 2)?, *leaks.last()?))
     }
 
     /// Tells every call in hand to end.

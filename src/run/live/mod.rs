@@ -30,6 +30,7 @@ pub mod sidecar;
 #[cfg(feature = "serve")]
 pub mod sources;
 pub mod start;
+pub mod sweeps;
 pub mod switchboard;
 mod telling;
 pub mod tokens;

@@ -34,7 +34,10 @@ impl Sealing {
                 .unwrap_or_else(|panic| Err(format!("internal error: {}; please report it", panic_text(&*panic))))
         });
         let ended = match committed {
-            Ok(manifest) => ended(name, &manifest, None),
+            Ok(manifest) => {
+                manifest.leak.residual_db.iter().for_each(|residual| desk.note_leak(*residual));
+                ended(name, &manifest, None)
+            }
             Err(why) => sealed_interrupted(&orders, name, &stored_as, why),
         };
         desk.leave(ended);

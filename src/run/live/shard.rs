@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounde
 
 use super::ask::{Asked, Asks};
 use super::sealing::{Sealing, panic_text};
+use super::sweeps::Sweeps;
 use super::worker::{Paces, Turn, Worked, Worker};
 use crate::voice::bank::Mode;
 use crate::voice::{Bank, Speech};
@@ -27,39 +28,8 @@ pub const PACES: Paces = Paces { checkpoint: Duration::from_millis(450), publish
 const ASKS_MAX: usize = 16_384;
 /// Blocks of one call that are taken in one sweep: one that catches up does not hold up the others.
 const BLOCKS_MAX: usize = 8;
-/// Sweeps longer than this are told apart no more, ms.
-const SWEEP_MAX_MS: usize = 256;
-
-/// Figures of one shard or of all.
-#[derive(Debug)]
-pub struct Sweeps([AtomicU64; SWEEP_MAX_MS]);
-
-impl Default for Sweeps {
-    fn default() -> Sweeps {
-        Sweeps([const { AtomicU64::new(0) }; SWEEP_MAX_MS])
-    }
-}
-
-impl Sweeps {
-    fn add(&self, took: Duration) {
-        self.0[(took.as_millis() as usize).min(SWEEP_MAX_MS - 1)].fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Sweeps so far, and the time that 50, 99 and 100 of 100 of them did not exceed, ms.
-    pub fn figures(&self) -> (u64, [u32; 3]) {
-        let counts: Vec<u64> = self.0.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-        let all: u64 = counts.iter().sum();
-        let within = |per_cent: u64| {
-            let mut left = (all * per_cent).div_ceil(100);
-            let at = counts.iter().position(|count| {
-                left = left.saturating_sub(*count);
-                left == 0
-            });
-            at.map_or(0, |ms| ms as u32 + 1)
-        };
-        if all == 0 { (0, [0; 3]) } else { (all, [within(50), within(99), within(100)]) }
-    }
-}
+/// How long what is asked of a call waits until the call has its seat.
+const EARLY: Duration = Duration::from_millis(200);
 
 /// A call for a shard.
 struct Seated {
@@ -224,6 +194,8 @@ struct Floor {
     sweeps: Arc<Sweeps>,
     seals: Sender<(Sealing, Result<Worked, String>)>,
     load: Arc<AtomicUsize>,
+    /// What was asked of calls that are not known here: until when that may be because it is too early.
+    early: Vec<(Instant, u64, Asked)>,
 }
 
 impl Floor {
@@ -233,7 +205,7 @@ impl Floor {
         seals: Sender<(Sealing, Result<Worked, String>)>,
         load: Arc<AtomicUsize>,
     ) -> Floor {
-        Floor { mode, calls: Vec::new(), lanes: BTreeMap::new(), sweeps, seals, load }
+        Floor { mode, calls: Vec::new(), lanes: BTreeMap::new(), sweeps, seals, load, early: Vec::new() }
     }
 
     fn run(mut self, seated: &Receiver<Seated>, asks: &Receiver<(u64, Asked)>) {
@@ -245,6 +217,7 @@ impl Floor {
                 self.seat_all(seated);
                 self.answer(key, asked);
             }
+            self.answer_early();
             self.sweep();
             if !self.calls.is_empty() {
                 self.sweeps.add(began.elapsed());
@@ -315,9 +288,22 @@ impl Floor {
     }
 
     fn answer(&mut self, key: u64, asked: Asked) {
-        // One that is over drops what was asked: whoever waits for the answer is told so by that.
-        if let Ok(index) = self.calls.binary_search_by_key(&key, |call| call.key) {
-            self.calls[index].try_to(|worker| worker.answer(asked));
+        match self.calls.binary_search_by_key(&key, |call| call.key) {
+            Ok(index) => drop(self.calls[index].try_to(|worker| worker.answer(asked))),
+            // It is over, or it has not been seated yet: the desk knows it a moment earlier.
+            Err(_) => self.early.push((Instant::now() + EARLY, key, asked)),
+        }
+    }
+
+    /// What was asked too early is asked again; who asked too late is told so by what is dropped.
+    fn answer_early(&mut self) {
+        let now = Instant::now();
+        for (until, key, asked) in std::mem::take(&mut self.early) {
+            match self.calls.binary_search_by_key(&key, |call| call.key) {
+                Ok(index) => drop(self.calls[index].try_to(|worker| worker.answer(asked))),
+                Err(_) if now < until => self.early.push((until, key, asked)),
+                Err(_) => {}
+            }
         }
     }
 
