@@ -7,6 +7,7 @@
 //! * [`memory`]: threads, memory, and where a customer's samples can be.
 //! * [`guard`]: whose voice is in the agent's microphone: how the guard decides, its defaults and why.
 //! * [`live`]: calls from pipes and devices: what counts when, what a kill costs, which system can do what.
+//! * [`serve`]: calls of media servers: who is who, pace, time, consent, limits.
 //! * [`law`]: the reading of the law that the defaults follow.
 //!
 //! The figures stand in the README, measured.
@@ -19,3 +20,4 @@ pub mod guard;
 pub mod law;
 pub mod live;
 pub mod memory;
+pub mod serve;

@@ -1,0 +1,84 @@
+//! Calls of media servers: `oneside serve`, what each source keeps of the customer, what is lost when, what it costs.
+//!
+//! ```text
+//!  sockets (tokio tasks; RTP: sweeping threads) ─▶ parser ─▶ Leg ═ring═▶ shard: line ▶ call ▶ bank of detectors ▶ GATE ▶ store
+//!                                                              ▲ one for each party       ▲ thousands of calls a thread
+//!  HTTP API, keys, signalling ─────────────────────────────────┴─────── what was said ────┘
+//! ```
+//!
+//! A page for each switch lies in `samples/switch/`; a whole configuration and a systemd unit in `samples/serve/`.
+//!
+//! # Who is who
+//!
+//! Never by the place of a channel or the order of streams. The protocol tells it (AudioHook: channel 0 external, 1
+//! internal; SIPREC: label → stream → participant; AudioSocket: the UUID that was announced), or the configuration has to
+//! (SIPREC's `agent_aor`, a route's `side`, `agent_channel`, `agent_track`). Where it is unknown or contradicted the call is
+//! taken, so that the switch is not disturbed, and nothing of it is kept: `side_unknown`, `quarantined`.
+//!
+//! # The customer's sound before the gate
+//!
+//! `reference` of each source says what becomes of it, and the manifest says it again:
+//!
+//! | | |
+//! |---|---|
+//! | `guard` (default) | decoded into the ring and the bleed guard's window, in memory; the guard tells the customer's voice in the agent's stream |
+//! | `drop-before-decode` | the payload is thrown away undecoded (`undecoded`, intended) unless a grant stands; leak `not measurable` |
+//! | `none` | it never comes here |
+//!
+//! Keys of the customer (RFC 4733, AudioSocket, JSON) are read in each case.
+//!
+//! # Pace
+//!
+//! A client that was asked for one party and sends both is told by nothing but its pace. Each stream is held against the
+//! clock: more than 5 % faster and half a second ahead (streams without time stamps: one burst ahead) is `too_fast`, both
+//! sides are withheld, and nothing of the call is kept. A pause is no fault; a stream may catch up on 20 s after a stall. What
+//! comes in the first 2 s waits in the ring until its pace is plausible. So a yes in the first 2 s counts from what comes
+//! after them on the line, never from what waited.
+//!
+//! # Time
+//!
+//! * RTP, Twilio, Telnyx keep their own line: by time stamps, reordered, silence of the same length where something is lost.
+//!   RTP waits for what is late (`delay_ms`, 250 ms).
+//! * The others have no time stamps: the arrival clock of [`live`](super::live) places what comes. Of two connections of a call
+//!   one is waited for as long as the other's ring allows (3 s of the default 5 s); then silence stands for it, and what comes
+//!   of it later than that is left out and counted as lost.
+//!
+//! # Consent
+//!
+//! * **Keys** (`[keys]`): a key that grants counts only from the customer's own leg, and only while the question is open: from
+//!   `told` on for `question_s`, until somebody joins, leaves, or the call is held. A key that refuses or withdraws always counts.
+//!   Signalled keys are known to be whose they are; of one that is only heard the louder side counts, and a tone that would
+//!   grant waits 200 ms for the other side's. The tones themselves are left out of both tracks (`tone`, PAY-05).
+//! * **The HTTP API**: `POST /v1/calls/{call}/told` and so on; the call's name is the one that was announced, or the source's.
+//! * **Metadata** (AudioHook, jambonz, Twilio) counts only if the configuration names the word that means yes.
+//! * **A standing token** by the API (`granted`, `act: token`).
+//! * A transfer, a hold, a re-INVITE, a second connection never opens anything.
+//!
+//! # Limits and faults
+//!
+//! | what happens | what is done |
+//! |---|---|
+//! | more than `calls_max` calls; an unknown UUID; the disk is full | the call is declined with a counted reason and entered in `not-recorded.jsonl`; AudioSocket is sent `00 00 00`, so the dialplan goes on; SIPREC gets 503 |
+//! | a client stalls, floods, lies about a length, breaks off | its connection ends; what stood of the call is sealed |
+//! | connections that say nothing | they end in time, and there is a limit to them for each listener |
+//! | a panic in a call | that call alone is sealed as interrupted |
+//! | a disk that stalls | its shard waits; sound waits in the rings (`ring_ms`), then is lost, counted. The sockets are drained all the time |
+//! | SIGTERM | no call begins; those in hand are sealed within `drain_s` |
+//! | SIGHUP | the configuration is read again; it counts for calls that begin from then on. Listeners, limits and the API need a restart |
+//! | `kill -9` | the next start seals what stood: at most a second of each agent is lost |
+//!
+//! **`oneside reconcile CALLS.csv --store DIR`** holds the switch's own list against what became of each call: recorded,
+//! quarantined, interrupted, erased, or not recorded for a reason. It names every call that has no definite result (FIN-02).
+//!
+//! # Listeners
+//!
+//! What other machines reach needs TLS; HTTP also a token. AudioSocket, RTP and SIP over UDP have no TLS: there `allow` says who
+//! may come. Without either the start is refused (SEC-03), unless `[danger] plain_listeners = true` says that the network is
+//! trusted; that is told at each start.
+//!
+//! # Logs and figures
+//!
+//! A line when a call begins, ends, or is declined, with its name and stable words; `--json` for machines. No number, no
+//! name of a person, no address of a record. Call names are the announcer's: do not put numbers into them, or store them hashed
+//! (`names = "hash"`). `/metrics`: calls by source, result and reason, frames lost by intent, the customer's doors, leak of the
+//! last calls, sweeps of the shards.
