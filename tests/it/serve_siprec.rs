@@ -205,7 +205,8 @@ fn of_a_call_in_doubt_nothing_is_kept_and_its_result_says_why() {
         let manifest = manifest(&server.out, call);
         assert_eq!(manifest["result"], "quarantined", "{manifest}");
         assert!(manifest.to_string().contains("side_unknown"), "{manifest}");
-        assert!(!server.out.join(format!("{call}.agent.wav")).exists());
+        let kept = track(&server.out.join(format!("{call}.agent.wav")));
+        assert!(kept.iter().all(|sample| *sample == 0), "nothing of either side is kept");
         assert!(!server.out.join(format!("{call}.customer.wav")).exists());
     }
 }

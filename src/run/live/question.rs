@@ -6,7 +6,7 @@
 //!
 //! A tone that is heard in-band may be the other side's, carried over by a line or a headset: up to 300 ms late and 10 to
 //! 30 dB softer. So of a key that is heard on both sides the louder one counts; and a tone that would grant waits
-//! [`SETTLE_MS`] for what the other side says. What was signalled is known to be whose it is. A key that is both signalled and heard counts once, unless it shuts: then each time.
+//! 200 ms for what the other side says. What was signalled is known to be whose it is. A key that is both signalled and heard counts once, unless it shuts: then each time.
 
 use std::collections::VecDeque;
 

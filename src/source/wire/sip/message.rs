@@ -48,7 +48,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// Takes a message apart: a datagram, or what [`frame`] cut out.
+    /// Takes a message apart: a datagram, or what was cut out of a stream.
     pub fn parse(bytes: &[u8]) -> Result<Message, Unreadable> {
         let leading = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
         let bytes = &bytes[leading..];
