@@ -101,27 +101,35 @@ impl History {
     /// Something that says why this party's side may be kept: a yes since it came, told before, and no no since then.
     fn is_justified(&self, party: usize, since: Option<usize>) -> bool {
         let from = since.map_or(0, |since| since + 1);
-        let alone = self.line(self.0.len()).len() == 1;
         (from..self.0.len()).any(|number| {
             let told = self.0[from..number].iter().any(|(_, happened)| *happened == Told);
             let yes = match &self.0[number].1 {
                 Attested(whose) => *whose == party,
                 _ => self.is_yes(number),
             };
-            // With one party on the line every no is its own.
-            told && yes && !(alone && (number + 1..self.0.len()).any(|later| self.is_no(later)))
+            // Whose no it was cannot be told from a key, so it is that of everybody on the line.
+            told && yes && !(number + 1..self.0.len()).any(|later| self.is_no(later))
         })
+    }
+
+    fn is_paused(&self, upto: usize) -> bool {
+        let last = self.0[..upto].iter().rev().find(|(_, one)| matches!(one, Paused | Resumed));
+        last.is_some_and(|(_, one)| *one == Paused)
     }
 
     /// A hold stands. A resume while nothing is paused ends one.
     fn is_held(&self) -> bool {
-        let held = self.last(|one| *one == Held);
-        held.is_some_and(|held| !self.0[held..].iter().any(|(_, one)| matches!(one, Retrieved | Resumed)))
+        let ends = |number: usize| match self.0[number].1 {
+            Retrieved => true,
+            Resumed => !self.is_paused(number),
+            _ => false,
+        };
+        self.last(|one| *one == Held).is_some_and(|held| !(held..self.0.len()).any(ends))
     }
 
     /// The door may be open: nothing stops it, and everybody on the line has said yes.
     fn may_be_open(&self) -> bool {
-        let paused = self.last(|one| matches!(one, Paused | Resumed)).is_some_and(|last| self.0[last].1 == Paused);
+        let paused = self.is_paused(self.0.len());
         let stopped = self.is_held() || paused || self.last(|one| *one == HungUp).is_some();
         let line = self.line(self.0.len());
         !stopped && !line.is_empty() && line.into_iter().all(|(party, since)| self.is_justified(party, since))

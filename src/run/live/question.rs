@@ -28,6 +28,9 @@ const REMEMBERED: usize = 16;
 /// Presses for nothing that are put on record, at most.
 const NOTED_MAX: u32 = 50;
 
+/// Whoever pressed a key on a leg with several parties.
+const SOMEBODY: &str = "somebody on the customer's leg";
+
 /// How a key came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
@@ -54,8 +57,17 @@ pub struct Question {
     open: Option<Span>,
     recent: VecDeque<Pressed>,
     /// A yes that was heard, and since when.
-    waiting: Option<(char, MediaTime, Event)>,
+    waiting: Option<Waiting>,
     noted: u32,
+}
+
+/// A yes that was heard and waits for what the other side says.
+#[derive(Debug)]
+struct Waiting {
+    digit: char,
+    dbfs_tenths: i16,
+    since: MediaTime,
+    event: Event,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -126,20 +138,21 @@ impl Question {
     /// A key was pressed on a leg, at this place of the call. What it means, if that is certain at once.
     pub fn digit(&mut self, party: Party, digit: char, how: How, at: MediaTime) -> Option<Event> {
         let digit = digit.to_ascii_uppercase();
+        let echoed = party == Party::Agent && self.echo_found_out(digit, how);
         // What shuts counts each time it is told: something may have been opened in between.
         if !self.shuts(party, digit) && self.is_told_again(party, digit, how, at) {
             // It may have an echo of its own.
             self.remember(Pressed { party, digit, how, at, paired: true });
             // The wire says whose it is: there is nothing to wait for.
-            let (_, _, event) = self.waiting.take_if(|(waiting, ..)| *waiting == digit && how == How::Signalled)?;
-            return Some(event);
+            let certain = self.waiting.take_if(|waiting| waiting.digit == digit && how == How::Signalled)?;
+            return Some(certain.event);
         }
         let elsewhere = self.heard_elsewhere(party, digit, how, at);
         let paired = elsewhere != Elsewhere::Softer;
         self.remember(Pressed { party, digit, how, at, paired });
         match (party, elsewhere) {
             (_, Elsewhere::Louder) => None,
-            (Party::Agent, elsewhere) => self.of_the_agent(digit, elsewhere),
+            (Party::Agent, elsewhere) => self.of_the_agent(digit, elsewhere, echoed),
             (Party::Customer, elsewhere) => self.of_the_customer(digit, how, elsewhere, at),
         }
     }
@@ -147,16 +160,11 @@ impl Question {
     /// The yes that has waited for long enough, if there is one.
     pub fn due(&mut self, at: MediaTime) -> Option<Event> {
         let settle = self.samples(SETTLE_MS);
-        let (.., event) = self.waiting.take_if(|(_, since, _)| at.0 >= since.0.saturating_add(settle))?;
-        Some(event)
+        let due = self.waiting.take_if(|waiting| at.0 >= waiting.since.0.saturating_add(settle))?;
+        Some(due.event)
     }
 
-    fn of_the_agent(&mut self, digit: char, elsewhere: Elsewhere) -> Option<Event> {
-        // What was heard on the customer's side was an echo of this that came early, or cannot be told from one.
-        let echoed = self.waiting.take_if(|(waiting, ..)| *waiting == digit).is_some();
-        for one in self.recent.iter_mut().filter(|one| echoed && one.party == Party::Customer && one.digit == digit) {
-            one.paired = true;
-        }
+    fn of_the_agent(&mut self, digit: char, elsewhere: Elsewhere, echoed: bool) -> Option<Event> {
         match self.keys.agent(digit) {
             Some(AgentKey::Pause) => Some(Event::Paused),
             Some(AgentKey::Resume) if elsewhere == Elsewhere::Alike => self.for_nothing(Refusal::WhoseKey),
@@ -186,11 +194,23 @@ impl Question {
         let event = Event::Granted(Decision { party: self.asked.clone(), act, purposes, basis: None });
         match how {
             How::Signalled => Some(event),
-            How::InBand { .. } => {
-                self.waiting = Some((digit, at, event));
+            How::InBand { dbfs_tenths, .. } => {
+                self.waiting = Some(Waiting { digit, dbfs_tenths, since: at, event });
                 None
             }
         }
+    }
+
+    /// The agent pressed this key, and a yes by it waits: unless it was surely louder, that was an echo which came early,
+    /// or cannot be told from one.
+    fn echo_found_out(&mut self, digit: char, how: How) -> bool {
+        let softer =
+            |than: i16| matches!(how, How::InBand { dbfs_tenths, .. } if dbfs_tenths.saturating_add(LOUDER) <= than);
+        let echoed = self.waiting.take_if(|waiting| waiting.digit == digit && !softer(waiting.dbfs_tenths)).is_some();
+        for one in self.recent.iter_mut().filter(|one| echoed && one.party == Party::Customer && one.digit == digit) {
+            one.paired = true;
+        }
+        echoed
     }
 
     fn remember(&mut self, pressed: Pressed) {
@@ -237,10 +257,13 @@ impl Question {
         compared.max().unwrap_or(Elsewhere::Softer)
     }
 
-    /// Whose no it is: of the one who was asked, or of somebody who is on that leg.
+    /// Whose no it is. Where several are on that leg it cannot be told who pressed, and the gate takes a no of somebody
+    /// who was never heard of for everybody's.
     fn who_says_no(&self) -> PartyId {
-        let asked = self.on_line.contains(&self.asked).then(|| self.asked.clone());
-        asked.or_else(|| self.on_line.last().cloned()).unwrap_or_default()
+        match self.on_line.as_slice() {
+            [one] => one.clone(),
+            _ => PartyId(SOMEBODY.into()),
+        }
     }
 
     fn shuts(&self, party: Party, digit: char) -> bool {

@@ -204,8 +204,10 @@ fn the_question_closes_when_the_line_changes() {
 #[test]
 fn after_a_transfer_the_keys_are_those_of_who_was_asked() {
     let mut question = asked();
-    question.counted(&Event::Left { party: PartyId::default() }, at(2_000));
     question.counted(&Event::Joined { party: PartyId("second".into()) }, at(2_000));
+    let both = question.digit(Customer, '2', How::Signalled, at(2_100));
+    assert_eq!(both, Some(Event::Refused { party: PartyId(SOMEBODY.into()) }), "it is everybody's");
+    question.counted(&Event::Left { party: PartyId::default() }, at(2_200));
     let no = question.digit(Customer, '2', How::Signalled, at(2_500));
     assert_eq!(no, Some(Event::Refused { party: PartyId("second".into()) }));
     question.counted(&told(), at(3_000));
