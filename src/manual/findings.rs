@@ -23,6 +23,7 @@
 //! | `too_fast` | live: the source delivers more sound than time passes, so it carries more than it was said to | both withheld; `quarantined` |
 //! | `layout_mismatch` | live: what arrives is not laid out as it was said to be | both withheld; `quarantined` |
 //! | `side_unknown` | live: the signalling does not tell, or tells in two ways, which side is the agent's | both withheld; `quarantined` |
+//! | `never_record` | live: the other side's number is on the never-record list, and was known only after the call had begun | both withheld; `quarantined` |
 //! | `sender_silent` | live: the sender sent nothing for a while (intended: its own pause or hold) | noted; silence of the same length keeps the time line |
 //! | `interrupted` | live: the process died or the store failed in mid-call | noted; what stood was sealed, and the result is `interrupted` |
 //!

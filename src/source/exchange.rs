@@ -22,6 +22,9 @@ pub trait Exchange: Send + Sync {
 
     /// A call of the switch came to nothing before it could begin: counted by reason, and told.
     fn declined(&self, source: &'static str, reason: &'static str, call: Option<&str>);
+
+    /// Whether the rules would let such a call be recorded: asked for what the second connection of a call adds.
+    fn admits(&self, arrival: &Arrival) -> Result<(), Declined>;
 }
 
 /// A call that has come.
@@ -170,6 +173,8 @@ pub struct Leg {
     pace: Pace,
     began: Instant,
     vouched: Arc<Vouched>,
+    /// It was found out, and told once.
+    too_fast: bool,
     line: CallLine,
 }
 
@@ -189,7 +194,16 @@ impl Leg {
     /// The end of a ring with `channels`, at a pace that is held against the clock.
     pub fn new(inlet: Inlet, channels: usize, pace: Pace, line: CallLine) -> (Leg, Arc<Vouched>) {
         let vouched = Arc::new(Vouched::default());
-        let leg = Leg { inlet, laid: 0, channels, pace, began: Instant::now(), vouched: Arc::clone(&vouched), line };
+        let leg = Leg {
+            inlet,
+            laid: 0,
+            channels,
+            pace,
+            began: Instant::now(),
+            vouched: Arc::clone(&vouched),
+            too_fast: false,
+            line,
+        };
         (leg, vouched)
     }
 
@@ -217,7 +231,9 @@ impl Leg {
     pub fn pace(&mut self, frames: u64, now: Instant) {
         let nanos = u64::try_from(now.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
         self.vouched.0.get_or_init(|| now);
-        if let Err(too_fast) = self.pace.came(nanos, frames) {
+        if let Err(too_fast) = self.pace.came(nanos, frames)
+            && !std::mem::replace(&mut self.too_fast, true)
+        {
             self.line.contradict(Finding::TooFast { per_mille: too_fast.per_mille });
         }
     }
@@ -278,6 +294,8 @@ pub struct Standing {
     pub over: AtomicBool,
     /// Something was said that found no room: it may have been a no.
     pub unheard: AtomicBool,
+    /// What arrives is not what was said of it: both sides are withheld, whether the word that says why comes through or not.
+    pub contradicted: AtomicBool,
 }
 
 /// Tells a call's worker what the wire says; never waits.
@@ -304,6 +322,11 @@ impl CallLine {
         &self.0.call
     }
 
+    /// Whether both are of the same call, not only of the same name.
+    pub fn is(&self, other: &CallLine) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Something was signalled.
     pub fn say(&self, event: Event) {
         (self.0.tell)(Said::Event { event, expires: None, place: None });
@@ -326,6 +349,8 @@ impl CallLine {
 
     /// What arrives is not what was said: both sides are withheld, and the result says so.
     pub fn contradict(&self, finding: Finding) {
+        // Seen by the worker even if the word finds no room.
+        self.0.standing.contradicted.store(true, Ordering::Release);
         (self.0.tell)(Said::Contradicted(finding));
     }
 

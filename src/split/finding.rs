@@ -101,6 +101,8 @@ pub enum Finding {
         /// What was missing or contradicted.
         what: String,
     },
+    /// The other side's number is on the never-record list, and was known only after the call had begun (SEL-06).
+    NeverRecord,
     /// The process died or the store failed in mid-call; what stood by then was sealed.
     Interrupted {
         /// The last sample that is accounted for, seconds of the call.
@@ -129,6 +131,7 @@ impl Finding {
             | Finding::MapContradicted { .. }
             | Finding::TooFast { .. }
             | Finding::LayoutMismatch { .. }
+            | Finding::NeverRecord
             | Finding::SideUnknown { .. } => Remedy::BothWithheld,
             Finding::CustomerDead
             | Finding::AgentDead
@@ -169,6 +172,7 @@ impl Finding {
             Finding::TooFast { .. } => "too_fast",
             Finding::LayoutMismatch { .. } => "layout_mismatch",
             Finding::SideUnknown { .. } => "side_unknown",
+            Finding::NeverRecord => "never_record",
             Finding::Interrupted { .. } => "interrupted",
         }
     }
@@ -209,6 +213,7 @@ impl Finding {
             }
             Finding::LayoutMismatch { what } => format!("{what}; both sides are withheld"),
             Finding::SideUnknown { what } => format!("{what}, so the sides cannot be told apart; both are withheld"),
+            Finding::NeverRecord => "the other side's number is on the never-record list; both sides are withheld".into(),
             Finding::Interrupted { seconds, why } => format!("the recording was interrupted at {seconds:.1} s ({why}); what stood was sealed"),
         }
     }

@@ -44,6 +44,10 @@ pub struct Laid {
 }
 
 impl Exchange for FakeExchange {
+    fn admits(&self, _: &Arrival) -> Result<(), Declined> {
+        Ok(())
+    }
+
     fn begin(&self, arrival: Arrival) -> Result<Begun, Declined> {
         if let Some(reason) = self.refuses {
             self.declined(arrival.source, reason, Some(&arrival.call)); // as the switchboard does

@@ -32,6 +32,7 @@ fn findings() -> Vec<Finding> {
         Finding::TooFast { per_mille: 2_000 },
         Finding::LayoutMismatch { what: "one party was asked for and two came".into() },
         Finding::SideUnknown { what: "no label".into() },
+        Finding::NeverRecord,
         Finding::Interrupted { seconds: 1.0, why: "the process died".into() },
     ]
 }

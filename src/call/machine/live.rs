@@ -126,6 +126,11 @@ impl Call {
         }
     }
 
+    /// Nothing of the call is kept from here on, for a reason that is told later.
+    pub fn quarantine(&mut self) {
+        self.gate.quarantine();
+    }
+
     /// Samples settled so far: the place of the frame to come.
     pub fn position(&self) -> MediaTime {
         self.now

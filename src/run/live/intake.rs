@@ -65,6 +65,11 @@ pub trait Intake: Send {
     /// Where its rings end, for those who stamp events.
     fn ends(&self) -> RingEnds;
 
+    /// Whether what was delivered waits until the pace of its source is plausible: the call does not end before.
+    fn is_judging(&self) -> bool {
+        false
+    }
+
     /// The call is about to end: what was delivered is taken, and nothing is waited for.
     fn hurry(&mut self) {}
 
@@ -86,7 +91,6 @@ pub struct OneRing {
     block_frames: usize,
     /// Nothing is taken before the pace of the source is known to be plausible.
     vouched: Option<Vouch>,
-    hurried: bool,
     /// Silence that is still to be laid, frames of the source, and why.
     owed: Option<(u64, Missing)>,
     /// Frames of the source on the line so far.
@@ -120,7 +124,6 @@ impl OneRing {
             block,
             block_frames,
             vouched: None,
-            hurried: false,
             owed: None,
             placed: 0,
             source_hz,
@@ -160,7 +163,7 @@ impl OneRing {
 
 impl Intake for OneRing {
     fn take(&mut self, now: u64, opens_ahead: bool, sides: &mut Sides) -> Came {
-        if !self.hurried && self.vouched.as_ref().is_some_and(|vouched| !vouched()) {
+        if self.is_judging() {
             return Came::Nothing;
         }
         if let Some((frames, why)) = self.owed.take() {
@@ -200,8 +203,11 @@ impl Intake for OneRing {
         RingEnds(vec![self.drain.position()])
     }
 
+    fn is_judging(&self) -> bool {
+        self.vouched.as_ref().is_some_and(|vouched| !vouched())
+    }
+
     fn hurry(&mut self) {
-        self.hurried = true;
         if let Some(clock) = &mut self.clock {
             clock.hurry();
         }

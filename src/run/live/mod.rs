@@ -24,6 +24,7 @@ pub mod piping;
 pub mod question;
 pub mod replay;
 pub mod sealing;
+mod seated;
 pub mod shard;
 #[cfg(feature = "capture")]
 pub mod sidecar;

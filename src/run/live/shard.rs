@@ -15,8 +15,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounde
 
 use super::ask::{Asked, Asks};
 use super::sealing::{Sealing, panic_text};
+use super::seated::{InHand, Lanes, Seal, Seated};
 use super::sweeps::Sweeps;
-use super::worker::{Paces, Turn, Worked, Worker};
+use super::worker::{Paces, Turn, Worker};
 use crate::voice::bank::Mode;
 use crate::voice::{Bank, Speech};
 
@@ -30,13 +31,6 @@ const ASKS_MAX: usize = 16_384;
 const BLOCKS_MAX: usize = 8;
 /// How long what is asked of a call waits until the call has its seat.
 const EARLY: Duration = Duration::from_millis(200);
-
-/// A call for a shard.
-struct Seated {
-    key: u64,
-    worker: Worker,
-    sealing: Sealing,
-}
 
 /// The shards of a process.
 pub struct Shards {
@@ -65,7 +59,7 @@ impl Shards {
     /// Starts `count` shards whose calls are decided by a detector of this mode, and as many threads that seal.
     pub fn start(count: usize, mode: Mode) -> std::io::Result<Shards> {
         let sweeps = Arc::new(Sweeps::default());
-        let (seals, to_seal) = unbounded::<(Sealing, Result<Worked, String>)>();
+        let (seals, to_seal) = unbounded::<Seal>();
         let mut shards = Vec::new();
         for number in 0..count.max(1) {
             let (calls, seated) = unbounded();
@@ -80,13 +74,19 @@ impl Shards {
         let mut sealers = Vec::new();
         for number in 0..count.max(1) {
             let to_seal = to_seal.clone();
-            let seal = move || to_seal.iter().for_each(|(sealing, worked)| sealing.seal(worked));
+            let seal = move || {
+                for (sealing, worked, load) in to_seal.iter() {
+                    sealing.seal(worked);
+                    // A call counts until it stands: what waits for a slow disk is bounded.
+                    load.fetch_sub(1, Ordering::AcqRel);
+                }
+            };
             sealers.push(std::thread::Builder::new().name(format!("seal-{number}")).spawn(seal)?);
         }
         Ok(Shards { shards, key: AtomicU64::new(1), sweeps, sealers })
     }
 
-    /// Calls that have a place, those that are being sealed not among them.
+    /// Calls that have a place, those that are being sealed among them.
     pub fn calls(&self) -> usize {
         self.shards.iter().map(|shard| shard.load.load(Ordering::Acquire)).sum()
     }
@@ -144,67 +144,20 @@ impl Drop for Seat<'_> {
     }
 }
 
-/// A call on its shard.
-struct InHand {
-    key: u64,
-    worker: Worker,
-    sealing: Sealing,
-    /// Its rate, and its lane in the bank of that rate.
-    rate_hz: u32,
-    lane: usize,
-    turn: Turn,
-    /// Nothing will come any more, and what was left has come out.
-    drained: bool,
-    /// A frame of it is in hand.
-    listens: bool,
-    /// It panicked: what.
-    broken: Option<String>,
-}
-
-impl InHand {
-    /// Does something with the call; a panic breaks it and no other.
-    fn try_to<T>(&mut self, work: impl FnOnce(&mut Worker) -> T) -> Option<T> {
-        if self.broken.is_some() {
-            return None;
-        }
-        match catch_unwind(AssertUnwindSafe(|| work(&mut self.worker))) {
-            Ok(done) => Some(done),
-            Err(panic) => {
-                self.broken = Some(panic_text(&*panic));
-                self.turn = Turn::Over;
-                self.listens = false;
-                None
-            }
-        }
-    }
-}
-
-/// The detectors of the calls at one rate.
-struct Lanes {
-    bank: Bank,
-    free: Vec<usize>,
-    speech: Vec<Speech>,
-}
-
 /// A shard's thread and what it has.
 struct Floor {
     mode: Mode,
     calls: Vec<InHand>,
     lanes: BTreeMap<u32, Lanes>,
     sweeps: Arc<Sweeps>,
-    seals: Sender<(Sealing, Result<Worked, String>)>,
+    seals: Sender<Seal>,
     load: Arc<AtomicUsize>,
     /// What was asked of calls that are not known here: until when that may be because it is too early.
     early: Vec<(Instant, u64, Asked)>,
 }
 
 impl Floor {
-    fn new(
-        mode: Mode,
-        sweeps: Arc<Sweeps>,
-        seals: Sender<(Sealing, Result<Worked, String>)>,
-        load: Arc<AtomicUsize>,
-    ) -> Floor {
+    fn new(mode: Mode, sweeps: Arc<Sweeps>, seals: Sender<Seal>, load: Arc<AtomicUsize>) -> Floor {
         Floor { mode, calls: Vec::new(), lanes: BTreeMap::new(), sweeps, seals, load, early: Vec::new() }
     }
 
@@ -218,7 +171,7 @@ impl Floor {
                 self.answer(key, asked);
             }
             self.answer_early();
-            self.sweep();
+            self.sweep(asks);
             if !self.calls.is_empty() {
                 self.sweeps.add(began.elapsed());
             }
@@ -245,7 +198,11 @@ impl Floor {
     fn seat_all(&mut self, seated: &Receiver<Seated>) -> bool {
         loop {
             match seated.try_recv() {
-                Ok(call) => self.seat(call),
+                Ok(call) => {
+                    self.seat(call);
+                    // In the order in which it was said.
+                    self.answer_early();
+                }
                 Err(TryRecvError::Empty) => return false,
                 Err(TryRecvError::Disconnected) => return true,
             }
@@ -307,8 +264,8 @@ impl Floor {
         }
     }
 
-    fn sweep(&mut self) {
-        for call in &mut self.calls {
+    fn sweep(&mut self, asks: &Receiver<(u64, Asked)>) {
+        for call in self.calls.iter_mut().filter(|call| call.broken.is_none()) {
             call.turn = Turn::Came;
         }
         for _ in 0..BLOCKS_MAX {
@@ -327,7 +284,7 @@ impl Floor {
         for call in &mut self.calls {
             call.try_to(Worker::look_after);
         }
-        self.part();
+        self.part(asks);
     }
 
     /// Settles every frame that is there: a frame of each call at a time, all decided together.
@@ -346,12 +303,21 @@ impl Floor {
             if !any {
                 return;
             }
+            let mut broken = None;
             for (rate_hz, lanes) in &mut self.lanes {
                 let mut frames: Vec<&[i16]> = vec![&[]; lanes.bank.lanes()];
                 for call in self.calls.iter().filter(|call| call.rate_hz == *rate_hz && call.listens) {
                     frames[call.lane] = call.worker.heard();
                 }
-                lanes.bank.decide(&frames, &mut lanes.speech);
+                let decided = catch_unwind(AssertUnwindSafe(|| lanes.bank.decide(&frames, &mut lanes.speech)));
+                if let Err(panic) = decided {
+                    broken = Some((*rate_hz, panic_text(&*panic)));
+                }
+            }
+            if let Some((rate_hz, why)) = broken {
+                // Nobody knows any more what its detectors know: its calls are sealed, and others go on.
+                self.calls.iter_mut().filter(|call| call.rate_hz == rate_hz).for_each(|call| call.break_off(&why));
+                self.lanes.remove(&rate_hz);
             }
             for call in self.calls.iter_mut().filter(|call| call.listens) {
                 let speech = self.lanes[&call.rate_hz].speech[call.lane];
@@ -361,9 +327,13 @@ impl Floor {
     }
 
     /// Calls that are over leave the shard and are sealed.
-    fn part(&mut self) {
+    fn part(&mut self, asks: &Receiver<(u64, Asked)>) {
         if self.calls.iter().all(|call| call.turn != Turn::Over) {
             return;
+        }
+        // What was said before its streams ended may have been a no.
+        while let Ok((key, asked)) = asks.try_recv() {
+            self.answer(key, asked);
         }
         let (over, going): (Vec<_>, Vec<_>) = self.calls.drain(..).partition(|call| call.turn == Turn::Over);
         self.calls = going;
@@ -372,6 +342,7 @@ impl Floor {
                 lanes.free.push(call.lane);
             }
             let InHand { worker, sealing, broken, .. } = call;
+            worker.tell_over();
             let worked = match broken {
                 None => catch_unwind(AssertUnwindSafe(|| worker.finish())).map_err(|panic| panic_text(&*panic)),
                 Some(why) => {
@@ -379,9 +350,8 @@ impl Floor {
                     Err(why)
                 }
             };
-            self.load.fetch_sub(1, Ordering::AcqRel);
             // The sealers live as long as the shards.
-            let _ = self.seals.send((sealing, worked));
+            let _ = self.seals.send((sealing, worked, Arc::clone(&self.load)));
         }
     }
 }

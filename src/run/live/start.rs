@@ -229,6 +229,8 @@ pub fn prepare(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall, asks: A
         published: began,
         paces,
     };
+    let mut worker = worker;
+    worker.begin();
     desk.enter(handle.clone());
     let sealing = Sealing { desk: Arc::clone(desk), orders: Arc::clone(orders), stored_as: about.call, name };
     Ok(Prepared { handle, worker, sealing })

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Sender, bounded};
 use jiff::Timestamp;
 
 use super::arrival::ArrivalClock;
@@ -30,6 +31,8 @@ use crate::store::declined::{Declines, NotRecorded};
 const BLOCK_FRAMES: usize = 1_600;
 /// Of a ring, how much may wait for the other stream of its call.
 const PATIENCE_PERCENT: u64 = 60;
+/// Lines that may wait for the list of calls that were not recorded.
+const LIST_MAX: usize = 4_096;
 /// What a shard's sweep adds to the way of a sample, ms.
 const SWEEP_MS: u64 = 40;
 
@@ -49,8 +52,8 @@ pub struct Switchboard {
     draining: AtomicBool,
     declined: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
     begun: Mutex<BTreeMap<&'static str, u64>>,
-    /// The list of calls that were not recorded.
-    list: Mutex<Declines>,
+    /// To the thread that keeps the list of calls that were not recorded: it may have to wait for the disk.
+    list: Sender<NotRecorded>,
     told: Box<dyn Fn(&Told<'_>) + Send + Sync>,
 }
 
@@ -86,7 +89,12 @@ impl Switchboard {
         limits: Limits,
         told: Box<dyn Fn(&Told<'_>) + Send + Sync>,
     ) -> Result<Switchboard, StoreError> {
-        let list = Declines::open(&orders.out)?;
+        let mut declines = Declines::open(&orders.out)?;
+        let (list, lines) = bounded::<NotRecorded>(LIST_MAX);
+        let keep = move || lines.iter().for_each(|line| drop(declines.note(&line)));
+        let kept = std::thread::Builder::new().name("declines".into()).spawn(keep);
+        let failed = |source| StoreError::io("start the thread that writes", &orders.out, None, source);
+        kept.map_err(failed)?;
         Ok(Switchboard {
             orders: Mutex::new(orders),
             desk,
@@ -95,7 +103,7 @@ impl Switchboard {
             draining: AtomicBool::new(false),
             declined: Mutex::default(),
             begun: Mutex::default(),
-            list: Mutex::new(list),
+            list,
             told,
         })
     }
@@ -181,15 +189,18 @@ impl Switchboard {
     /// Counts a call that is not recorded, and enters it in the list by which the switch's own is held against ours (FIN-02).
     fn note_declined(&self, source: &'static str, reason: &'static str, call: Option<&str>, why: Option<&str>) {
         *held(&self.declined).entry((source, reason)).or_default() += 1;
-        if let Some(call) = call {
-            let name = held(&self.orders).hashed_name(call);
+        // Names as they would be stored: a plain one may be a telephone number.
+        let name = call.map(|call| held(&self.orders).hashed_name(call));
+        if let Some(call) = name.clone() {
             let at = Timestamp::now().to_string();
-            let line = NotRecorded { at, call: name, source: source.into(), reason: reason.into() };
-            if held(&self.list).note(&line).is_err() {
+            let line = NotRecorded { at, call, source: source.into(), reason: reason.into() };
+            if self.list.try_send(line).is_err() {
                 *held(&self.declined).entry((source, "list_failed")).or_default() += 1;
             }
         }
-        (self.told)(&Told::Declined { source, reason, call, why });
+        // What a rule for staff says names people.
+        let why = why.filter(|_| !["no_agent_ack", "no_agent", "never_record"].contains(&reason));
+        (self.told)(&Told::Declined { source, reason, call: name.as_deref(), why });
     }
 
     fn begin_call(&self, arrival: &Arrival) -> Result<Begun, Declined> {
@@ -224,13 +235,20 @@ impl Exchange for Switchboard {
         match &begun {
             Ok(_) => {
                 *held(&self.begun).entry(arrival.source).or_default() += 1;
-                (self.told)(&Told::Began { source: arrival.source, call: &arrival.call });
+                let call = held(&self.orders).hashed_name(&arrival.call);
+                (self.told)(&Told::Began { source: arrival.source, call: &call });
             }
             Err(Declined { reason, why }) => {
                 self.note_declined(arrival.source, reason, Some(&arrival.call), Some(why));
             }
         }
         begun
+    }
+
+    fn admits(&self, arrival: &Arrival) -> Result<(), Declined> {
+        let orders = Arc::clone(&held(&self.orders));
+        let admitted = orders.settings.live.staff.admit(arrival.agent.as_deref(), arrival.number.as_deref());
+        admitted.map_err(|excluded| declined(excluded.into()))
     }
 
     fn declined(&self, source: &'static str, reason: &'static str, call: Option<&str>) {

@@ -61,10 +61,8 @@ impl Worker {
         self.out.error().map(ToString::to_string).or(source)
     }
 
-    /// Tells everybody who looks what the writer last did.
-    pub(super) fn publish(&mut self) {
-        let doors = self.call.doors();
-        self.published = Instant::now();
+    /// Tells its source how the doors stand.
+    pub(super) fn tell_standing(&self, doors: &Doors) {
         if let Some(standing) = &self.standing {
             standing.customer_wanted.store(doors.customer_open, Ordering::Release);
             let refused = matches!(doors.customer_why, Some(Dropped::Refused | Dropped::Withdrawn));
@@ -72,6 +70,13 @@ impl Worker {
             standing.stopped.store(doors.stopped().is_some(), Ordering::Release);
             standing.over.store(self.end.load(Ordering::Acquire), Ordering::Release);
         }
+    }
+
+    /// Tells everybody who looks what the writer last did.
+    pub(super) fn publish(&mut self) {
+        let doors = self.call.doors();
+        self.published = Instant::now();
+        self.tell_standing(&doors);
         let (recording, wrong) = (self.recording(&doors), self.wrong());
         let (position, tally) = (self.call.position(), self.call.tally());
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -237,7 +237,7 @@ impl TwoRings {
 
 impl Intake for TwoRings {
     fn take(&mut self, now: u64, opens_ahead: bool, sides: &mut Sides) -> Came {
-        if !self.hurried && !self.streams.iter().all(Stream::is_vouched_for) {
+        if self.is_judging() {
             return Came::Nothing;
         }
         self.fill(now, opens_ahead);
@@ -278,6 +278,10 @@ impl Intake for TwoRings {
 
     fn ends(&self) -> RingEnds {
         RingEnds(self.streams.iter().map(|stream| stream.drain.position()).collect())
+    }
+
+    fn is_judging(&self) -> bool {
+        !self.streams.iter().all(Stream::is_vouched_for)
     }
 
     fn hurry(&mut self) {

@@ -135,6 +135,25 @@ fn what_comes_too_late_is_left_out_and_later_sound_does_not_shift() {
 }
 
 #[test]
+fn a_party_that_comes_later_lies_where_it_was_spoken() {
+    for late_ms in [300, 2_000, 10_000, 30_000] {
+        for (late, of) in [(0, Of::Agent), (1, Of::Customer)] {
+            let mut world = World::new(true);
+            world.speak(late_ms, late == 1, late == 0);
+            // As the rendezvous does for the second connection.
+            world.inlets[late].as_mut().unwrap().skip(late_ms * 8, Why::Absent);
+            world.speak(6_000, true, true);
+            world.inlets = [None, None];
+            world.step();
+            let whole = (late_ms + 6_000) * 8;
+            assert_eq!(world.taken, whole, "{of:?} {late_ms} ms later");
+            assert_eq!(world.laid(of, Missing::Absent), late_ms * 8, "{of:?} {late_ms} ms later");
+            assert_eq!(world.laid(of, Missing::Lost), 0);
+        }
+    }
+}
+
+#[test]
 fn a_stream_that_keeps_its_own_line_tells_its_gaps_itself() {
     let mut world = World::new(false);
     world.speak(1_000, true, true);

@@ -20,6 +20,7 @@ use crate::consent::event::Rank;
 use crate::consent::{Dropped, Event, Stamped};
 use crate::run::line::{Cutter, Sides};
 use crate::source::exchange::Standing;
+use crate::split::Remedy;
 use crate::voice::Speech;
 
 /// How long the worker sleeps when nothing is there.
@@ -135,11 +136,7 @@ impl Worker {
     /// Takes in what is there, at most a block. Frames that are whole now wait in the line.
     pub fn take_in(&mut self) -> Turn {
         self.ring_alarms();
-        if self.standing.as_ref().is_some_and(|standing| standing.unheard.swap(false, Ordering::AcqRel)) {
-            // What was not heard may have been a no.
-            let arrived = Arrived { ring_end: self.intake.ends().end(), at: Instant::now(), place: None };
-            self.apply(Event::Held, Some(Timestamp::now().to_string()), arrived);
-        }
+        self.heed_flags();
         let ending = self.end.load(Ordering::Acquire);
         if ending {
             self.intake.hurry();
@@ -158,7 +155,7 @@ impl Worker {
         }
         match came {
             Came::Ended => Turn::Over,
-            Came::Nothing if ending => Turn::Over,
+            Came::Nothing if ending && !self.intake.is_judging() => Turn::Over,
             Came::Nothing => Turn::Idle,
             Came::Sound(_) | Came::Missing { .. } => Turn::Came,
         }
@@ -207,6 +204,11 @@ impl Worker {
 
     /// Closes the call.
     pub fn finish(mut self) -> Worked {
+        self.heed_flags();
+        if self.call.doors().quarantined && !self.call.findings().iter().any(|f| f.remedy() == Remedy::BothWithheld) {
+            let what = "the source contradicted itself, and the word that says how found no room".into();
+            self.call.contradict(Finding::SideUnknown { what });
+        }
         self.publish();
         let (bytes, digest) = self.intake.digest();
         self.out.digest(bytes, &digest);
@@ -233,10 +235,37 @@ impl Worker {
 
     /// What arrives is not what was said of it: nothing of the call is kept (ONE-06).
     fn contradict(&mut self, finding: Finding) {
-        if !self.call.doors().quarantined {
-            self.call.contradict(finding);
+        self.call.contradict(finding);
+        self.out.checkpoint(&self.call);
+        self.publish();
+    }
+
+    /// What its source raised that must come through whatever else does.
+    fn heed_flags(&mut self) {
+        let Some(standing) = self.standing.clone() else { return };
+        if standing.contradicted.load(Ordering::Acquire) && !self.call.doors().quarantined {
+            self.call.quarantine();
             self.out.checkpoint(&self.call);
             self.publish();
+        }
+        if standing.unheard.swap(false, Ordering::AcqRel) {
+            // What was not heard may have been a no.
+            let arrived = Arrived { ring_end: self.intake.ends().end(), at: Instant::now(), place: None };
+            self.apply(Event::Held, Some(Timestamp::now().to_string()), arrived);
+        }
+    }
+
+    /// What the clock and the call's beginning bring is applied before anybody hears of the call.
+    pub fn begin(&mut self) {
+        self.ring_alarms();
+        self.publish();
+    }
+
+    /// It is over, however: its source hangs up and decodes nothing of the customer's any more.
+    pub fn tell_over(&self) {
+        if let Some(standing) = &self.standing {
+            standing.customer_wanted.store(false, Ordering::Release);
+            standing.over.store(true, Ordering::Release);
         }
     }
 
@@ -275,6 +304,8 @@ impl Worker {
         if let Some(question) = self.question.as_mut().filter(|_| took.refusal().is_none()) {
             question.counted(&stamped.event, told.unwrap_or(took.at));
         }
+        // Its source is to know at once whether the customer is wanted.
+        self.tell_standing(&took.doors);
         self.stopped_until = stopped.filter(|_| took.doors.stopped().is_none()).map(|reason| (self.opened, reason));
         took
     }

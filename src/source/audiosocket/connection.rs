@@ -46,11 +46,12 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: Stream) {
         began: Instant::now(),
         piece: vec![0; PIECE],
     };
-    let call = connection.run().await;
+    connection.run().await;
     connection.piece.zeroize();
-    connection.seat = None; // its stream ends here
-    if let Some(call) = call {
-        connection.shared.rendezvous.left(&call);
+    // Its stream ends here.
+    if let Some(Seat { leg, line, .. }) = connection.seat.take() {
+        drop(leg);
+        connection.shared.rendezvous.left(&line);
     }
 }
 
@@ -85,27 +86,24 @@ enum Next {
 }
 
 impl Connection {
-    /// To the end; the call that it belonged to.
-    async fn run(&mut self) -> Option<String> {
+    /// To the end.
+    async fn run(&mut self) {
         let id = match tokio::time::timeout(ID_WITHIN, self.id()).await {
             Ok(Ok(Some(id))) => id,
-            Ok(Err(_)) => return None,
+            Ok(Err(_)) => return,
             Ok(Ok(None)) | Err(_) => {
                 self.shared.exchange.declined(SOURCE, "no_uuid", None);
-                self.leave().await;
-                return None;
+                return self.leave().await;
             }
         };
         let Some(expected) = self.expected(id).await else {
             self.shared.exchange.declined(SOURCE, "unknown", None);
-            self.leave().await;
-            return None;
+            return self.leave().await;
         };
         match self.listen(&expected).await {
             Next::Leave => self.leave().await,
             Next::GoOn | Next::Ended => {}
         }
-        Some(expected.call)
     }
 
     /// The UUID; nothing if something else comes first.

@@ -51,6 +51,10 @@ pub struct FakeExchange {
 }
 
 impl Exchange for FakeExchange {
+    fn admits(&self, _: &Arrival) -> Result<(), Declined> {
+        Ok(())
+    }
+
     fn begin(&self, arrival: Arrival) -> Result<Begun, Declined> {
         std::thread::sleep(Duration::from_millis(self.takes_ms.load(Ordering::Relaxed) as u64));
         if let Some(reason) = *self.declines.lock().unwrap() {

@@ -52,7 +52,7 @@ pub(super) async fn serve(mut link: Link, shared: Arc<Shared>, route: Arc<Route>
             }
             carry(&mut link, &route, side, layer, &line).await;
             if let Side::One(_) = side {
-                shared.rendezvous.left(&call);
+                shared.rendezvous.left(&line);
             }
         }
         // What came to nothing in the exchange is counted there.
@@ -160,6 +160,10 @@ struct Asked<'a> {
 }
 
 impl Exchange for Asked<'_> {
+    fn admits(&self, arrival: &Arrival) -> Result<(), Declined> {
+        self.exchange.admits(arrival)
+    }
+
     fn begin(&self, arrival: Arrival) -> Result<Begun, Declined> {
         self.was_asked.store(true, Ordering::Relaxed);
         self.exchange.begin(arrival)
