@@ -29,6 +29,8 @@ mod in_hand;
 mod live_common;
 mod manual;
 mod memory;
+#[cfg(all(unix, feature = "serve"))]
+mod ng_witness;
 #[cfg(all(unix, feature = "pipe", feature = "http"))]
 mod page;
 #[cfg(all(unix, feature = "pipe", feature = "http"))]
@@ -70,6 +72,8 @@ mod serve_streamdouble;
 mod serve_websocket;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_websocket_calls;
+#[cfg(all(unix, feature = "serve"))]
+mod sip_switch;
 #[cfg(all(unix, feature = "serve"))]
 mod siprec_client;
 #[cfg(all(unix, feature = "http"))]
