@@ -4,14 +4,14 @@
 //! never touched by that.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use super::arrival::ArrivalClock;
-use super::ask::{Arrived, Asked, Asks, Matter};
+use super::ask::{Arrived, Asked, Asks, Matter, Waiting};
 use super::desk::{Desk, Figure};
 use super::intake::{Intake, OneRing, RingEnds};
 use super::shard::{PACES, Shards};
@@ -30,6 +30,10 @@ use crate::store::declined::{Declines, NotRecorded};
 const BLOCK_FRAMES: usize = 1_600;
 /// Of a ring, how much may wait for the other stream of its call.
 const PATIENCE_PERCENT: u64 = 60;
+/// What the source of one call may say that is not answered yet.
+const WAITING_MAX: usize = 256;
+/// Room beyond that for what contradicts what was said of the call.
+const CONTRADICTIONS_MAX: usize = 16;
 /// What a shard's sweep adds to the way of a sample, ms.
 const SWEEP_MS: u64 = 40;
 
@@ -241,7 +245,7 @@ impl Exchange for Switchboard {
 /// For what the wire says: each word is stamped with the rings' ends as it comes.
 fn line(arrival: &Arrival, asks: Asks, standing: &Arc<Standing>) -> (Arc<std::sync::OnceLock<RingEnds>>, CallLine) {
     let ends = Arc::new(std::sync::OnceLock::<RingEnds>::new());
-    let (ends_then, unheard) = (Arc::clone(&ends), Arc::clone(standing));
+    let (ends_then, unheard, taken) = (Arc::clone(&ends), Arc::clone(standing), Arc::<AtomicUsize>::default());
     let tell: Tell = Box::new(move |said| {
         let (matter, expires, place) = match said {
             Said::Event { event, expires, place } => (Matter::Event(event), expires, place),
@@ -251,8 +255,14 @@ fn line(arrival: &Arrival, asks: Asks, standing: &Arc<Standing>) -> (Arc<std::sy
         let ring_end = ends_then.get().map_or(0, RingEnds::end);
         let arrived = Arrived { ring_end, at: Instant::now(), place };
         let wall = Some(Timestamp::now().to_string());
-        let asked = Asked { matter, expires, wall, arrived, reply: None };
-        if asks.to.try_send((asks.key, asked)).is_err() {
+        // What shuts both sides finds room behind whatever else was said.
+        let more = if matches!(matter, Matter::Contradicted(_)) { CONTRADICTIONS_MAX } else { 0 };
+        let waiting = Waiting::among(&taken, WAITING_MAX + more);
+        let told = waiting.is_some_and(|waiting| {
+            let asked = Asked { matter, expires, wall, arrived, reply: None, waiting: Some(waiting) };
+            asks.to.try_send((asks.key, asked)).is_ok()
+        });
+        if !told {
             // It may have been a no: the worker shuts the customer's side at its next look.
             unheard.unheard.store(true, Ordering::Release);
         }
