@@ -119,6 +119,7 @@ impl Switchboard {
         self.stop_admitting();
         let deadline = Instant::now() + within;
         self.desk.end_all();
+        let _ = held(&self.list).write_waiting();
         let shards = held(&self.shards).take();
         let mut shards = shards;
         // Whoever is just beginning a call has the shards in hand for a moment.
@@ -189,7 +190,7 @@ impl Switchboard {
             let name = held(&self.orders).hashed_name(call);
             let at = Timestamp::now().to_string();
             let line = NotRecorded { at, call: name, source: source.into(), reason: reason.into() };
-            if held(&self.list).note(&line).is_err() {
+            if !held(&self.list).note(&line) {
                 *held(&self.declined).entry((source, "list_failed")).or_default() += 1;
             }
         }
@@ -227,6 +228,8 @@ impl Exchange for Switchboard {
         let begun = self.begin_call(&arrival);
         match &begun {
             Ok(_) => {
+                // There is room on the disk: what could not be listed before goes there now, or with the next call.
+                let _ = held(&self.list).write_waiting();
                 *held(&self.begun).entry(arrival.source).or_default() += 1;
                 (self.told)(&Told::Began { source: arrival.source, call: &arrival.call });
             }
