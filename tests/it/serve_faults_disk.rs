@@ -153,19 +153,11 @@ fn a_disk_that_is_slow_costs_no_sample() {
     }
     let scratch = Scratch::new("faults-disk-slow");
     let out = scratch.at("out");
-    let wrapper = [
-        "strace",
-        "-D",
-        "-f",
-        "--seccomp-bpf",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        "trace=fsync,fdatasync,syncfs,sync_file_range",
-        "-e",
-        "inject=fsync,fdatasync,syncfs,sync_file_range:delay_enter=150000",
-    ];
+    // Every write takes its time, and what waits for the disk takes longer.
+    let (calls, write, sync) =
+        ("trace=write,fsync,fdatasync", "inject=write:delay_enter=10000", "inject=fsync,fdatasync:delay_enter=150000");
+    let wrapper =
+        ["strace", "-D", "-f", "--seccomp-bpf", "-qq", "-o", "slow.txt", "-e", calls, "-e", write, "-e", sync];
     let mut server = Server::start_under(&wrapper, scratch, out, TOP, SOCKET);
     let address = server.address_of("audiosocket");
     let name = |n: usize| format!("slow-{n}");
@@ -180,5 +172,7 @@ fn a_disk_that_is_slow_costs_no_sample() {
     }
     let (code, said, scratch) = server.end();
     assert_eq!(code, 0, "{said:?}");
+    let trace = fs::read_to_string(scratch.at("slow.txt")).unwrap();
+    assert!(trace.contains("(DELAYED)"), "the disk was slow");
     scratch.run(&["verify", "out"]).ends(0);
 }
