@@ -19,6 +19,26 @@ pub fn forbid_core_dumps() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Files and sockets that the process may have open: the system's limit for it is raised as far as it goes. `None`: there is
+/// no limit, or none that can be read.
+#[cfg(unix)]
+pub fn raise_open_files() -> Option<u64> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current == limit.maximum || setrlimit(Resource::Nofile, raised).is_ok() {
+        return limit.maximum;
+    }
+    // Some systems have a lower limit of their own than the one that they name.
+    limit.current
+}
+
+/// Elsewhere no such limit is known.
+#[cfg(not(unix))]
+pub fn raise_open_files() -> Option<u64> {
+    None
+}
+
 /// The least limit of locked memory with which memory is locked, bytes: with less, an allocation could fail later.
 #[cfg(target_os = "linux")]
 const LOCKED_MIN: u64 = 256 << 20;

@@ -165,16 +165,20 @@ impl Declined {
     }
 }
 
+/// How often a call is told of a stream that is too fast.
+const TOLD_EVERY: Duration = Duration::from_millis(100);
+
 /// Our end of one stream. Dropped: the stream has ended; when all of a call have, the call is closed and sealed.
 pub struct Leg {
     inlet: Inlet,
     laid: u64,
     channels: usize,
     pace: Pace,
+    /// When the call was last told that it is too fast: not at every message, for a flood must not fill the way on which
+    /// others' calls are told.
+    found_out: Option<Instant>,
     began: Instant,
     vouched: Arc<Vouched>,
-    /// It was found out, and told once.
-    too_fast: bool,
     line: CallLine,
 }
 
@@ -194,16 +198,8 @@ impl Leg {
     /// The end of a ring with `channels`, at a pace that is held against the clock.
     pub fn new(inlet: Inlet, channels: usize, pace: Pace, line: CallLine) -> (Leg, Arc<Vouched>) {
         let vouched = Arc::new(Vouched::default());
-        let leg = Leg {
-            inlet,
-            laid: 0,
-            channels,
-            pace,
-            began: Instant::now(),
-            vouched: Arc::clone(&vouched),
-            too_fast: false,
-            line,
-        };
+        let (found_out, began) = (None, Instant::now());
+        let leg = Leg { inlet, laid: 0, channels, pace, found_out, began, vouched: Arc::clone(&vouched), line };
         (leg, vouched)
     }
 
@@ -232,8 +228,9 @@ impl Leg {
         let nanos = u64::try_from(now.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
         self.vouched.0.get_or_init(|| now);
         if let Err(too_fast) = self.pace.came(nanos, frames)
-            && !std::mem::replace(&mut self.too_fast, true)
+            && self.found_out.is_none_or(|told| now.saturating_duration_since(told) >= TOLD_EVERY)
         {
+            self.found_out = Some(now);
             self.line.contradict(Finding::TooFast { per_mille: too_fast.per_mille });
         }
     }

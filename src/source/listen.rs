@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use ipnet::IpNet;
+use socket2::{SockRef, TcpKeepalive};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -25,6 +26,11 @@ pub use tokio_util::sync::CancellationToken as Stop;
 pub const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
 /// Rest after an accept that failed: the system is out of descriptors, and trying at once would not help.
 const ACCEPT_REST: Duration = Duration::from_millis(50);
+
+/// A connection on which nothing came for so long is asked whether the other end is still there.
+const ALIVE_ASKED: Duration = Duration::from_secs(60);
+/// How long it has for an answer before it is asked again.
+const ALIVE_AGAIN: Duration = Duration::from_secs(10);
 
 /// Where to listen, and for whom.
 #[derive(Clone)]
@@ -139,6 +145,7 @@ where
         };
         knocks.accepted.fetch_add(1, Ordering::Relaxed);
         let _ = stream.set_nodelay(true);
+        let _ = watch_over(&stream);
         let (tls, serve, knocks) = (listen.tls.clone(), Arc::clone(&serve), Arc::clone(&knocks));
         tokio::spawn(async move {
             let stream = match tls {
@@ -158,6 +165,13 @@ where
             drop(permit);
         });
     }
+}
+
+/// A peer that vanished without a word (its machine died, its line was cut) is noticed by the system within a few minutes:
+/// the connection breaks, and its call ends and is sealed. Sound that is merely not sent, as in a hold, breaks nothing.
+fn watch_over(stream: &TcpStream) -> io::Result<()> {
+    let alive = TcpKeepalive::new().with_time(ALIVE_ASKED).with_interval(ALIVE_AGAIN);
+    SockRef::from(stream).set_tcp_keepalive(&alive)
 }
 
 /// A connection, encrypted or not.

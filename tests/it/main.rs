@@ -1,6 +1,8 @@
 //! Black-box tests of the library and the command, one file a subject.
 
 mod archive;
+#[cfg(all(unix, feature = "serve"))]
+mod audiosocket_client;
 mod canary;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod capture;
@@ -60,6 +62,16 @@ mod serve_audiohook;
 mod serve_audiosocket;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_common;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_faults;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_faults_crowd;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_faults_disk;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_faults_end;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_faults_panic;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_rtp;
 #[cfg(all(unix, feature = "serve"))]

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::audiosocket_client::{message, uuid};
 use crate::serve_common::{Server, tone_dbfs, track};
 
 const AGENT: &str = "40325ec2-5efd-4bd3-805f-53576e581d13";
@@ -24,16 +25,6 @@ struct Asterisk {
     rate_hz: u32,
     hz: f64,
     at: u64,
-}
-
-fn message(kind: u8, payload: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(payload.len()).unwrap().to_be_bytes();
-    [&[kind], &length[..], payload].concat()
-}
-
-fn uuid(text: &str) -> Vec<u8> {
-    let digits: String = text.chars().filter(|letter| *letter != '-').collect();
-    (0..16).map(|byte| u8::from_str_radix(&digits[2 * byte..2 * byte + 2], 16).unwrap()).collect()
 }
 
 impl Asterisk {

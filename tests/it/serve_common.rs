@@ -4,9 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, unbounded};
 use serde_json::Value;
 
 use crate::common::Scratch;
@@ -25,8 +25,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts one. `name` keeps the tests apart; `top`: what stands before `[serve]` (`purposes` …); `sources`: the tables of
-    /// the sources (`[serve.audiosocket]` …), whose listeners take port 0, and others (`[keys]` …).
+    /// Starts one. `name` keeps the tests apart; `top`: what stands before `[serve]` (`purposes` …); `sources`: keys of
+    /// `[serve]`, the tables of the sources (`[serve.audiosocket]` …), whose listeners take port 0, and others (`[keys]` …).
     pub fn start_with(name: &str, top: &str, sources: &str) -> Server {
         let scratch = Scratch::new(name);
         let out = scratch.at("out");
@@ -35,17 +35,30 @@ impl Server {
 
     /// The same over a store that is there.
     pub fn start_in(scratch: Scratch, out: PathBuf, top: &str, sources: &str) -> Server {
+        Server::start_under(&[], scratch, out, top, sources)
+    }
+
+    /// The same under another program (`strace …`), which must become it.
+    pub fn start_under(wrapper: &[&str], scratch: Scratch, out: PathBuf, top: &str, sources: &str) -> Server {
         let config = scratch.at("media-server.toml");
         let text = format!(
-            "{top}\n[serve]\nout = {:?}\n[serve.http]\nlisten = \"127.0.0.1:0\"\n{sources}\n",
+            "{top}\n[serve]\nout = {:?}\n{sources}\n[serve.http]\nlisten = \"127.0.0.1:0\"\n",
             out.display().to_string()
         );
         std::fs::write(&config, text).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_oneside"));
-        command.arg("serve").arg("--config").arg(&config).stderr(Stdio::piped()).stdin(Stdio::null());
+        let words: Vec<&str> = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_oneside")]).collect();
+        let mut command = Command::new(words[0]);
+        command
+            .args(&words[1..])
+            .current_dir(scratch.at(""))
+            .arg("serve")
+            .arg("--config")
+            .arg(&config)
+            .stderr(Stdio::piped())
+            .stdin(Stdio::null());
         let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (line_in, lines) = channel();
+        let (line_in, lines) = unbounded();
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
                 let _ = line_in.send(line);
@@ -82,8 +95,14 @@ impl Server {
         line.split("listens on ").nth(1).unwrap().split_whitespace().next().unwrap().parse().unwrap()
     }
 
-    /// A request of the API: the status and the body.
+    /// A request of the API: the status and the body, as JSON.
     pub fn request(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let (status, body) = self.request_text(method, path, body);
+        (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+    }
+
+    /// A request of the API: the status and the body as it is.
+    pub fn request_text(&self, method: &str, path: &str, body: Option<Value>) -> (u16, String) {
         let mut stream = TcpStream::connect(self.api).unwrap();
         let body = body.map(|body| body.to_string()).unwrap_or_default();
         write!(
@@ -97,8 +116,7 @@ impl Server {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        let body = answer.split("\r\n\r\n").nth(1).unwrap_or_default();
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        (status, answer.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned())
     }
 
     /// Announces a call; what the source answers.
@@ -156,6 +174,13 @@ impl Server {
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").arg(format!("-{name}")).arg(self.pid().to_string()).status().unwrap();
         assert!(status.success());
+    }
+
+    /// Kills it, as the system does: its scratch directory with the store.
+    pub fn kill(mut self) -> Scratch {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        self.scratch.take().expect("it has one until its end")
     }
 
     /// Ends it by SIGTERM: its exit code, what it said, and its scratch directory with the store.

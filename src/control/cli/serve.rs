@@ -10,11 +10,16 @@ use crate::config::serve::{RawHttp, Serve, address};
 use crate::config::{Alone, ConfigError, Settings, Sided};
 use crate::control::exit::Exit;
 use crate::control::http::{HttpConfig, PageConfig};
+use crate::run::hardening::raise_open_files;
 use crate::run::live::shard::Shards;
 use crate::run::live::sources::{self, Ground};
 use crate::run::live::switchboard::{Limits, Switchboard, Told};
 use crate::source::listen::Stop;
 
+/// Files and sockets that a call has open: a connection or port for each party, its journal, its tracks, its lock.
+const FILES_OF_A_CALL: u64 = 6;
+/// Those of the server itself: listeners, the API, what is being sealed, connections that come to nothing.
+const FILES_MIN: u64 = 500;
 /// Threads of the sockets.
 const IO_THREADS: usize = 2;
 
@@ -51,6 +56,7 @@ fn run(args: &Args) -> Result<Exit, (Exit, String)> {
     if serve.plain_listeners {
         warn_line!("oneside: [danger] plain_listeners: voices may cross the network in the clear");
     }
+    tell_if_too_few_files(serve.calls_max);
     let http = serve.http.as_ref().map(|raw| http_config(raw, &settings)).transpose();
     let mut flags = args.live.clone();
     flags.http_else = http.map_err(|error| usage(error.to_string()))?;
@@ -99,6 +105,18 @@ fn run(args: &Args) -> Result<Exit, (Exit, String)> {
         return Ok(Exit::Disk);
     }
     Ok(Exit::Done)
+}
+
+/// Says so if the system lets the process have fewer files and sockets open than the calls that it may have need.
+fn tell_if_too_few_files(calls_max: usize) {
+    let Some(allowed) = raise_open_files() else { return };
+    let needed = FILES_MIN + calls_max as u64 * FILES_OF_A_CALL;
+    if allowed < needed {
+        warn_line!(
+            "oneside: {allowed} files and sockets may be open, and {calls_max} calls (calls_max) need about {needed}: raise the limit \
+             (LimitNOFILE= in a systemd unit, `ulimit -Hn`); calls for which there are none left are declined (`disk`)"
+        );
+    }
 }
 
 fn configured(args: &Args) -> Result<(Settings, Serve), ConfigError> {

@@ -1,6 +1,8 @@
 //! What is asked of a live call, and what its writer answers: never what was asked, always what was done (INF-03,
 //! CON-10).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crossbeam_channel::Sender;
@@ -24,6 +26,27 @@ pub struct Asked {
     pub arrived: Arrived,
     /// Where the answer goes, if anybody waits for it.
     pub reply: Option<Sender<Answer>>,
+    /// Its place among what its call's source said and is not answered yet.
+    pub waiting: Option<Waiting>,
+}
+
+/// A place among what waits of one call; dropped, it is free again.
+#[derive(Debug)]
+pub struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    /// A place, if fewer than `most` are taken: a source that floods must not crowd out what is said of other calls.
+    pub fn among(taken: &Arc<AtomicUsize>, most: usize) -> Option<Waiting> {
+        let next = |taken: usize| (taken < most).then_some(taken + 1);
+        taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).ok()?;
+        Some(Waiting(Arc::clone(taken)))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// When something arrived at the call.

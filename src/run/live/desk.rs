@@ -306,7 +306,7 @@ impl Desk {
         let (reply, answers) = bounded(1);
         let arrived = Arrived { ring_end: handle.ends.end(), at: Instant::now(), place: None };
         let wall = Some(Timestamp::now().to_string());
-        let asked = Asked { matter: Matter::Event(event), expires, wall, arrived, reply: Some(reply) };
+        let asked = Asked { matter: Matter::Event(event), expires, wall, arrived, reply: Some(reply), waiting: None };
         handle.asks.to.send_timeout((handle.asks.key, asked), ANSWER_WITHIN).map_err(|error| match error {
             SendTimeoutError::Timeout(_) => DeskError::NoAnswer,
             SendTimeoutError::Disconnected(_) => DeskError::Over(call.into()),

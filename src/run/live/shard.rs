@@ -210,8 +210,7 @@ impl Floor {
     }
 
     fn seat(&mut self, Seated { key, worker, sealing }: Seated) {
-        let rate_hz = worker.rate_hz;
-        let mode = self.mode;
+        let (mode, rate_hz) = (self.mode, worker.rate_hz);
         let lanes = self.lanes.entry(rate_hz).or_insert_with(|| Lanes {
             bank: Bank::new(0, rate_hz, mode),
             free: Vec::new(),

@@ -4,15 +4,15 @@
 //! never touched by that.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use jiff::Timestamp;
 
 use super::arrival::ArrivalClock;
-use super::ask::{Arrived, Asked, Asks, Matter};
+use super::ask::{Arrived, Asked, Asks, Matter, Waiting};
 use super::desk::{Desk, Figure};
 use super::intake::{Intake, OneRing, RingEnds};
 use super::shard::{PACES, Shards};
@@ -31,8 +31,14 @@ use crate::store::declined::{Declines, NotRecorded};
 const BLOCK_FRAMES: usize = 1_600;
 /// Of a ring, how much may wait for the other stream of its call.
 const PATIENCE_PERCENT: u64 = 60;
+/// How often what could not be written to the list is tried again.
+const LIST_AGAIN: Duration = Duration::from_millis(500);
 /// Lines that may wait for the list of calls that were not recorded.
 const LIST_MAX: usize = 4_096;
+/// What the source of one call may say that is not answered yet.
+const WAITING_MAX: usize = 256;
+/// Room beyond that for what contradicts what was said of the call.
+const CONTRADICTIONS_MAX: usize = 16;
 /// What a shard's sweep adds to the way of a sample, ms.
 const SWEEP_MS: u64 = 40;
 
@@ -54,6 +60,8 @@ pub struct Switchboard {
     begun: Mutex<BTreeMap<&'static str, u64>>,
     /// To the thread that keeps the list of calls that were not recorded: it may have to wait for the disk.
     list: Sender<NotRecorded>,
+    /// Lines of it that were given up.
+    given_up: Arc<AtomicU64>,
     told: Box<dyn Fn(&Told<'_>) + Send + Sync>,
 }
 
@@ -91,7 +99,16 @@ impl Switchboard {
     ) -> Result<Switchboard, StoreError> {
         let mut declines = Declines::open(&orders.out)?;
         let (list, lines) = bounded::<NotRecorded>(LIST_MAX);
-        let keep = move || lines.iter().for_each(|line| drop(declines.note(&line)));
+        let given_up = Arc::new(AtomicU64::new(0));
+        let lost = Arc::clone(&given_up);
+        let keep = move || loop {
+            match lines.recv_timeout(LIST_AGAIN) {
+                Ok(line) => drop(lost.fetch_add(u64::from(!declines.note(&line)), Ordering::Relaxed)),
+                // There may be room on the disk by now.
+                Err(RecvTimeoutError::Timeout) => drop(declines.write_waiting()),
+                Err(RecvTimeoutError::Disconnected) => return drop(declines.write_waiting()),
+            }
+        };
         let kept = std::thread::Builder::new().name("declines".into()).spawn(keep);
         let failed = |source| StoreError::io("start the thread that writes", &orders.out, None, source);
         kept.map_err(failed)?;
@@ -104,6 +121,7 @@ impl Switchboard {
             declined: Mutex::default(),
             begun: Mutex::default(),
             list,
+            given_up,
             told,
         })
     }
@@ -156,6 +174,9 @@ impl Switchboard {
                 ("Calls not recorded, by source and reason.", vec![("source", *source), ("reason", *reason)]);
             figures.push(counter("oneside_calls_declined_total", help, labels, *count));
         }
+        let help = "Calls not recorded that could not be entered in the list of them either.";
+        let given_up = self.given_up.load(Ordering::Relaxed);
+        figures.push(counter("oneside_calls_unlisted_total", help, Vec::new(), given_up));
         let sweeps = held(&self.shards).as_ref().map(|shards| shards.sweeps.figures());
         let (count, [p50, p99, max]) = sweeps.unwrap_or_default();
         figures.push(counter("oneside_sweeps_total", "Sweeps of all workers over their calls.", Vec::new(), count));
@@ -195,7 +216,7 @@ impl Switchboard {
             let at = Timestamp::now().to_string();
             let line = NotRecorded { at, call, source: source.into(), reason: reason.into() };
             if self.list.try_send(line).is_err() {
-                *held(&self.declined).entry((source, "list_failed")).or_default() += 1;
+                self.given_up.fetch_add(1, Ordering::Relaxed);
             }
         }
         // What a rule for staff says names people.
@@ -259,7 +280,7 @@ impl Exchange for Switchboard {
 /// For what the wire says: each word is stamped with the rings' ends as it comes.
 fn line(arrival: &Arrival, asks: Asks, standing: &Arc<Standing>) -> (Arc<std::sync::OnceLock<RingEnds>>, CallLine) {
     let ends = Arc::new(std::sync::OnceLock::<RingEnds>::new());
-    let (ends_then, unheard) = (Arc::clone(&ends), Arc::clone(standing));
+    let (ends_then, unheard, taken) = (Arc::clone(&ends), Arc::clone(standing), Arc::<AtomicUsize>::default());
     let tell: Tell = Box::new(move |said| {
         let (matter, expires, place) = match said {
             Said::Event { event, expires, place } => (Matter::Event(event), expires, place),
@@ -269,8 +290,14 @@ fn line(arrival: &Arrival, asks: Asks, standing: &Arc<Standing>) -> (Arc<std::sy
         let ring_end = ends_then.get().map_or(0, RingEnds::end);
         let arrived = Arrived { ring_end, at: Instant::now(), place };
         let wall = Some(Timestamp::now().to_string());
-        let asked = Asked { matter, expires, wall, arrived, reply: None };
-        if asks.to.try_send((asks.key, asked)).is_err() {
+        // What shuts both sides finds room behind whatever else was said.
+        let more = if matches!(matter, Matter::Contradicted(_)) { CONTRADICTIONS_MAX } else { 0 };
+        let waiting = Waiting::among(&taken, WAITING_MAX + more);
+        let told = waiting.is_some_and(|waiting| {
+            let asked = Asked { matter, expires, wall, arrived, reply: None, waiting: Some(waiting) };
+            asks.to.try_send((asks.key, asked)).is_ok()
+        });
+        if !told {
             // It may have been a no: the worker shuts the customer's side at its next look.
             unheard.unheard.store(true, Ordering::Release);
         }

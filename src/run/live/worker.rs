@@ -218,7 +218,7 @@ impl Worker {
 
     /// Applies what was asked between two frames, and says what it did.
     pub fn answer(&mut self, asked: Asked) {
-        let Asked { matter, expires, wall, arrived, reply } = asked;
+        let Asked { matter, expires, wall, arrived, reply, waiting: _waiting } = asked;
         let mut event = match matter {
             Matter::Event(event) => event,
             Matter::Contradicted(finding) => return self.contradict(finding),

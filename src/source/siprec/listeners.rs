@@ -14,7 +14,8 @@ use super::server::Server;
 use crate::source::listen::{Listen, Stream};
 use crate::source::wire::sip::{Framed, MESSAGE_BYTES_MAX, frame};
 
-/// How long a message may take from its first byte to its last (slow loris).
+/// How long a message may take from its first byte to its last (slow loris), and how long the first one may be waited for: a
+/// connection on which nothing was ever said is nobody's.
 const MESSAGE_WITHIN: Duration = Duration::from_secs(10);
 /// How long one write may take.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
@@ -76,18 +77,23 @@ pub async fn connection(server: Arc<Server>, stream: Stream, from: SocketAddr, b
     };
     let reading = async {
         let mut stream = Vec::new();
-        let mut began = tokio::time::Instant::now();
+        let (mut began, mut said) = (tokio::time::Instant::now(), false);
         loop {
-            let within = if stream.is_empty() { IDLE } else { MESSAGE_WITHIN.saturating_sub(began.elapsed()) };
+            let within = match stream.is_empty() && said {
+                true => IDLE,
+                false => MESSAGE_WITHIN.saturating_sub(began.elapsed()),
+            };
             let mut some = [0; READ_BYTES];
             let Ok(Ok(length @ 1..)) = tokio::time::timeout(within, reader.read(&mut some)).await else { return };
             if stream.is_empty() {
                 began = tokio::time::Instant::now();
             }
             stream.extend_from_slice(&some[..length]);
+            let before = stream.len();
             if !messages(&server, &peer, &mut stream, &mut began) {
                 return;
             }
+            said |= stream.len() < before;
         }
     };
     // Whichever ends first: a connection that cannot be written to is of no use, nor is one that was closed.
