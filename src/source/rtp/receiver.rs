@@ -1,10 +1,11 @@
 //! Ports out of a range, and the sessions that receive on them.
 
+use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use ipnet::IpNet;
@@ -17,6 +18,8 @@ use crate::source::wire::payload::{Payloads, line_hz};
 /// How late sound may be placed because the first packets of a stream were slow, and how late a sweep may look, ms:
 /// added to the delay it is what a call declares as its worst buffering.
 const PLACED_LATE_MS: u32 = 60;
+/// How long a port that was given back is not bound again.
+pub const REST: Duration = Duration::from_secs(60);
 
 /// How RTP is received.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,7 @@ pub struct Receiver {
     allow: Arc<[IpNet]>,
     sweepers: Vec<Sender<Command>>,
     next_port: AtomicUsize,
+    freed: Arc<Freed>,
     next_session: AtomicU64,
 }
 
@@ -57,6 +61,30 @@ pub struct Receiver {
 pub struct Port {
     pub(super) socket: UdpSocket,
     address: SocketAddr,
+    freed: Arc<Freed>,
+}
+
+/// When ports were given back.
+#[derive(Debug, Default)]
+struct Freed(Mutex<HashMap<u16, Instant>>);
+
+impl Freed {
+    fn note(&self, port: u16, now: Instant) {
+        let mut freed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        freed.retain(|_, since| now.saturating_duration_since(*since) < REST);
+        freed.insert(port, now);
+    }
+
+    fn rests(&self, port: u16, now: Instant) -> bool {
+        let freed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        freed.get(&port).is_some_and(|since| now.saturating_duration_since(*since) < REST)
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.freed.note(self.address.port(), Instant::now());
+    }
 }
 
 impl Port {
@@ -76,9 +104,12 @@ impl Port {
 pub struct Stream {
     /// What its payload types stand for.
     pub payloads: Payloads,
-    /// Who is to send it. With port 0, any port of that address; absent, whoever sends first. The first packets settle it:
-    /// afterwards only their address counts.
+    /// Who is to send it. With port 0, any port of that address; absent, whoever sends first. The first packet settles it:
+    /// afterwards only its address counts, until it falls silent.
     pub peer: Option<SocketAddr>,
+    /// The port that is likely to be the sender's: its packets count before those of others, which count where it does not
+    /// send.
+    pub prefers: Option<u16>,
 }
 
 impl Receiver {
@@ -87,7 +118,7 @@ impl Receiver {
         let sweepers = (0..settings.sweepers.max(1)).map(sweep::start).collect::<io::Result<_>>()?;
         let (next_port, next_session) = (AtomicUsize::new(0), AtomicU64::new(0));
         let allow = settings.allow.clone().into();
-        Ok(Receiver { settings, allow, sweepers, next_port, next_session })
+        Ok(Receiver { settings, allow, sweepers, next_port, freed: Arc::default(), next_session })
     }
 
     /// How it receives.
@@ -100,8 +131,8 @@ impl Receiver {
         2 * self.settings.delay_ms + PLACED_LATE_MS
     }
 
-    /// Binds the next free port. One that was just given back comes last: what is still on its way to it must not fall into
-    /// another call.
+    /// Binds the next free port. One that was just given back rests for [`REST`]: what is still on its way to it must not
+    /// fall into another call.
     pub fn bind(&self) -> Result<Port, Declined> {
         let [first, last] = self.settings.ports;
         if (first, last) == (0, 0) {
@@ -111,13 +142,17 @@ impl Receiver {
         let count = usize::from(last.saturating_sub(even) / 2 + 1);
         for _ in 0..count {
             let at = self.next_port.fetch_add(1, Ordering::Relaxed) % count;
-            match self.bind_to(even + at as u16 * 2) {
+            let number = even + at as u16 * 2;
+            if self.freed.rests(number, Instant::now()) {
+                continue;
+            }
+            match self.bind_to(number) {
                 Ok(port) => return Ok(port),
                 Err(error) if error.kind() == ErrorKind::AddrInUse => {}
                 Err(error) => return Err(Declined::new("ports", format!("no port can be bound: {error}"))),
             }
         }
-        Err(Declined::new("ports", format!("all ports from {first} to {last} are in use")))
+        Err(Declined::new("ports", format!("all ports from {first} to {last} are in use or were a minute ago")))
     }
 
     fn bind_to(&self, port: u16) -> io::Result<Port> {
@@ -125,7 +160,7 @@ impl Receiver {
         socket.set_nonblocking(true)?;
         let mut address = socket.local_addr()?;
         address.set_ip(self.settings.advertise.unwrap_or(address.ip()));
-        Ok(Port { socket, address })
+        Ok(Port { socket, address, freed: Arc::clone(&self.freed) })
     }
 
     /// The rate of the line for these streams, Hz; declined (`codec`) if there is no sound that can be read in them.
@@ -226,5 +261,27 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.tell(Command::Close { id: self.id });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_was_given_back_rests() {
+        let first = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port() & !1;
+        let address = IpAddr::from([127, 0, 0, 1]);
+        let ports = [first, first];
+        let settings = Settings { address, advertise: None, ports, allow: Vec::new(), delay_ms: 60, sweepers: 1 };
+        let receiver = Receiver::start(settings).unwrap();
+        let port = receiver.bind().unwrap();
+        assert_eq!(port.number(), first);
+        drop(port);
+        assert_eq!(receiver.bind().unwrap_err().reason, "ports");
+        let freed = Freed::default();
+        let now = Instant::now();
+        freed.note(4, now);
+        assert!(freed.rests(4, now + REST / 2) && !freed.rests(4, now + REST) && !freed.rests(6, now));
     }
 }

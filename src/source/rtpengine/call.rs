@@ -35,7 +35,7 @@ struct Subscription {
 impl Subscription {
     fn stream(&self) -> Stream {
         let payloads = if self.transcode { transcoded() } else { self.offered.payloads.clone() };
-        Stream { payloads, peer: self.offered.peer }
+        Stream { payloads, peer: self.offered.peer, prefers: None }
     }
 }
 

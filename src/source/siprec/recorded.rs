@@ -358,10 +358,12 @@ fn unheard(receiver: &Receiver, media: &Media) -> Result<(Accepted, Option<Port>
     Ok((Accepted::To(port.number()), Some(port)))
 }
 
-/// What is received of a stream, and from whom: from the address that the offer names, at any port of it.
+/// What is received of a stream, and from whom: from the address that the offer names, at best from the port that it names,
+/// but a client need not send from there.
 fn stream(media: &Media, signalled_by: IpAddr) -> Stream {
     let address = media.address.filter(|address| !address.is_unspecified()).unwrap_or(signalled_by);
-    Stream { payloads: media.payloads.clone(), peer: Some(SocketAddr::new(address.to_canonical(), 0)) }
+    let prefers = (media.port != 0).then_some(media.port);
+    Stream { payloads: media.payloads.clone(), peer: Some(SocketAddr::new(address.to_canonical(), 0)), prefers }
 }
 
 /// One of the parties does not send: sound of both stops for that time.
