@@ -83,7 +83,9 @@ pub enum Piece<'a> {
         /// Frames of the line that are left.
         frames: u32,
     },
-    /// Nothing is there: lost if the sequence numbers show it, absent otherwise.
+    /// Nothing is there: lost if the sequence numbers show it, or if what was there came too late or found no room; absent
+    /// otherwise. An outage that is longer than the delay is absent for as long as nothing shows that anything was sent;
+    /// [`Counts::lost`] has it all the same.
     Missing {
         /// Frames of the line.
         frames: u64,
@@ -288,10 +290,12 @@ impl Jitter {
         let Some(place) = self.settle(now_ns, header, sequence, ticks, frames) else { return Taken::Late };
         if place + i64::from(frames) <= self.laid {
             self.counts.late += 1;
+            self.leave_out(sequence);
             return Taken::Late;
         }
         if self.pending.len() >= PACKETS_MAX || self.bytes + payload.len() > BYTES_MAX {
             self.counts.overflow += 1;
+            self.leave_out(sequence);
             return Taken::Overflow;
         }
         let mut kept = self.spare.pop().unwrap_or_default();
@@ -301,6 +305,12 @@ impl Jitter {
         let behind = self.pending.iter().rposition(|other| other.place <= place).map_or(0, |before| before + 1);
         self.pending.insert(behind, slot);
         Taken::New
+    }
+
+    fn leave_out(&mut self, sequence: i64) {
+        if let Some(segment) = &mut self.segment {
+            segment.leave_out(sequence);
+        }
     }
 
     /// Whether the time stamp of this sound does not fit its arrival.
