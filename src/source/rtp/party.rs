@@ -37,6 +37,32 @@ pub struct PartyCounts {
     pub keys: u64,
 }
 
+/// Figures of a party.
+pub(super) const FIGURES: usize = 14;
+
+impl PartyCounts {
+    /// Each by its name.
+    pub(super) fn figures(&self) -> [(&'static str, u64); FIGURES] {
+        let PartyCounts { stream, ignored, keys } = *self;
+        [
+            ("packets", stream.packets),
+            ("lost", stream.lost),
+            ("duplicates", stream.duplicates),
+            ("late", stream.late),
+            ("overflow", stream.overflow),
+            ("stragglers", stream.stragglers),
+            ("senders", stream.senders),
+            ("jumps", stream.jumps),
+            ("steps", stream.steps),
+            ("foreign", ignored.foreign),
+            ("malformed", ignored.malformed),
+            ("rtcp", ignored.rtcp),
+            ("payload", ignored.payload),
+            ("keys", keys),
+        ]
+    }
+}
+
 /// Datagrams that do not count, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ignored {

@@ -11,7 +11,7 @@ use crossbeam_channel::Sender;
 use ipnet::IpNet;
 
 use super::party::PartyCounts;
-use super::sweep::{self, Command, Shared, Task};
+use super::sweep::{self, Command, Shared, Task, Totals};
 use crate::source::exchange::{Arrival, Begun, CallLine, Declined, Exchange, Party};
 use crate::source::wire::payload::{Payloads, line_hz};
 
@@ -53,6 +53,7 @@ pub struct Receiver {
     sweepers: Vec<Sender<Command>>,
     next_port: AtomicUsize,
     freed: Arc<Freed>,
+    totals: Arc<Totals>,
     next_session: AtomicU64,
 }
 
@@ -118,12 +119,26 @@ impl Receiver {
         let sweepers = (0..settings.sweepers.max(1)).map(sweep::start).collect::<io::Result<_>>()?;
         let (next_port, next_session) = (AtomicUsize::new(0), AtomicU64::new(0));
         let allow = settings.allow.clone().into();
-        Ok(Receiver { settings, allow, sweepers, next_port, freed: Arc::default(), next_session })
+        Ok(Receiver {
+            settings,
+            allow,
+            sweepers,
+            next_port,
+            freed: Arc::default(),
+            totals: Arc::default(),
+            next_session,
+        })
     }
 
     /// How it receives.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What was counted of all its calls since it was started: packets that came, that were lost, that came late, that did
+    /// not count and why. As of at most 200 ms ago.
+    pub fn figures(&self) -> Vec<(&'static str, u64)> {
+        self.totals.figures()
     }
 
     /// The longest that sound may have waited when it is laid, ms (CON-06).
@@ -201,7 +216,16 @@ impl Receiver {
         let sweeper = self.sweepers[id as usize % self.sweepers.len()].clone();
         let (line, shared) = (begun.line.clone(), Arc::new(Shared::default()));
         let (delay_ms, allow) = (self.settings.delay_ms, Arc::clone(&self.allow));
-        let task = Task { id, begun, rate_hz, delay_ms, drop_before_decode, allow, shared: Arc::clone(&shared) };
+        let task = Task {
+            id,
+            begun,
+            rate_hz,
+            delay_ms,
+            drop_before_decode,
+            allow,
+            shared: Arc::clone(&shared),
+            totals: Arc::clone(&self.totals),
+        };
         let session = Session { id, line, shared, sweeper };
         session.tell(Command::Begin(Box::new(task)));
         for (party, with) in [(Party::Agent, agent), (Party::Customer, customer)] {
