@@ -40,7 +40,7 @@ fn two_that_send_at_the_beginning_to_whom_nobody_was_named_are_a_doubt() {
         said.iter().filter(|said| **said == Admitted::Doubtful).count()
     };
     assert_eq!(doubts(from(None, None), 20), 1, "once");
-    assert_eq!(doubts(from(None, None), 999), 0, "too slow to be heard in the opening phase");
+    assert_eq!(doubts(from(None, None), 1_000), 0, "too slow to be heard in the opening phase");
     assert_eq!(doubts(from(Some(address(0)), None), 20), 0);
     let (mut lock, now, stream) = (Lock::default(), Instant::now(), from(None, None));
     assert_eq!(lock.admits(&stream, address(4), now), Admitted::Yes);
