@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::SiprecConfig;
 use super::names::{call_name, user};
+use super::streams::{is_on_hold, is_there, same_labels};
 use crate::consent::{Event, PartyId};
 use crate::source::exchange::{Arrival, Arriving, CallLine, Declined, Exchange, Party, Placing};
 use crate::source::rtp::{Port, Receiver, Session, Stream};
-use crate::source::wire::siprec::{Accepted, Body, Direction, Doubt, Media, Metadata, Offer, Sides, answer, sides};
+use crate::source::wire::siprec::{Accepted, Body, Doubt, Media, Metadata, Offer, Sides, answer, sides};
 use crate::split::Finding;
 
 /// The rate of a call of which nothing is kept, Hz.
@@ -378,28 +379,6 @@ fn stream(media: &Media, signalled_by: IpAddr) -> Stream {
     let address = media.address.filter(|address| !address.is_unspecified()).unwrap_or(signalled_by);
     let prefers = (media.port != 0).then_some(media.port);
     Stream { payloads: media.payloads.clone(), peer: Some(SocketAddr::new(address.to_canonical(), 0)), prefers }
-}
-
-/// One of the parties does not send: sound of both stops for that time.
-fn is_on_hold(offer: &Offer, sides: &Sides) -> bool {
-    let silent = |number: usize| {
-        offer.media.get(number).is_none_or(|media| media.direction == Direction::Silent || !is_there(media))
-    };
-    silent(sides.agent) || sides.customer.is_some_and(silent)
-}
-
-/// Whether it is a stream of sound at present.
-fn is_there(media: &Media) -> bool {
-    media.audio && media.port != 0
-}
-
-/// Whether the streams are those that they were. One that is not there needs no label (RFC 3264 §8.2).
-fn same_labels(before: &Offer, now: &Offer, sides: &Sides) -> bool {
-    [Some(sides.agent), sides.customer].into_iter().flatten().all(|number| {
-        let (before, now) = (before.media.get(number), now.media.get(number));
-        let gone = [before, now].into_iter().flatten().any(|media| !is_there(media));
-        gone || before.map(|media| &media.label) == now.map(|media| &media.label)
-    })
 }
 
 /// What a client is told of a call that is not begun. One that may not be recorded (`Excluded::code`) is refused for good;

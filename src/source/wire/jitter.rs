@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 
 use zeroize::Zeroize;
 
+pub use self::counts::Counts;
 use self::segment::Segment;
 use super::payload::Codec;
 use super::rtp::Header;
@@ -92,29 +93,6 @@ pub enum Piece<'a> {
         /// Why.
         why: Why,
     },
-}
-
-/// What was counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// New packets, late ones among them.
-    pub packets: u64,
-    /// Packets that were sent and never came.
-    pub lost: u64,
-    /// Packets that came again.
-    pub duplicates: u64,
-    /// Packets that came when their place had passed.
-    pub late: u64,
-    /// Packets for which there was no room.
-    pub overflow: u64,
-    /// Packets of the sender before.
-    pub stragglers: u64,
-    /// Changes of the sender.
-    pub senders: u64,
-    /// Segments that began because time stamps or sequence numbers jumped.
-    pub jumps: u64,
-    /// Steps that followed drifting clocks.
-    pub steps: u64,
 }
 
 /// A stream and its place on the line.
@@ -403,6 +381,7 @@ impl Drop for Jitter {
     }
 }
 
+mod counts;
 mod segment;
 
 #[cfg(test)]
