@@ -271,7 +271,17 @@ pub enum Said {
         party: Party,
         /// Which: `0`-`9`, `*`, `#`, `A`-`D`.
         digit: char,
-        /// Where it ended on the line, frames at the source's rate, where the wire tells it.
+        /// Where it ended on the line, or began where it is told before it ends ([`Said::StillDown`]), frames at the
+        /// source's rate, where the wire tells it.
+        place: Option<u64>,
+    },
+    /// A key that was told of is not released yet: an echo of it may be heard.
+    StillDown {
+        /// By whom.
+        party: Party,
+        /// Which.
+        digit: char,
+        /// Up to where on the line.
         place: Option<u64>,
     },
     /// What arrives is not what was said: both sides are withheld.
@@ -342,6 +352,11 @@ impl CallLine {
     /// A key was pressed. `place`: where it ended on the line, if the wire tells it.
     pub fn digit(&self, party: Party, digit: char, place: Option<u64>) {
         (self.0.tell)(Said::Digit { party, digit, place });
+    }
+
+    /// A key that was told of is not released yet.
+    pub fn still_down(&self, party: Party, digit: char, place: Option<u64>) {
+        (self.0.tell)(Said::StillDown { party, digit, place });
     }
 
     /// What arrives is not what was said: both sides are withheld, and the result says so.

@@ -103,7 +103,7 @@ impl Expecting for RtpengineCalls {
         }
         let (engine, name) = (Arc::clone(&self.0), call.clone());
         self.0.runtime.spawn(async move {
-            if let Err(declined) = call::follow(&engine, wanted, stop).await {
+            if let Err(call::Failed { declined, counted: false }) = call::follow(&engine, wanted, stop).await {
                 engine.exchange.declined("rtpengine", declined.reason, Some(&name));
             }
             engine.calls().remove(&name);

@@ -17,6 +17,7 @@ mod peer;
 mod recorded;
 mod server;
 mod session;
+mod streams;
 mod transactions;
 
 use std::net::{IpAddr, SocketAddr};

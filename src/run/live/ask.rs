@@ -72,6 +72,13 @@ pub enum Matter {
         /// Which.
         digit: char,
     },
+    /// A key that was told of is not released yet.
+    StillDown {
+        /// By whom.
+        party: Party,
+        /// Which.
+        digit: char,
+    },
     /// What arrives is not what was said of it.
     Contradicted(Finding),
 }

@@ -21,6 +21,14 @@ impl Worker {
         }
     }
 
+    /// The wire told that a key is not released yet.
+    pub(super) fn key_still_down(&mut self, party: Party, digit: char, arrived: Arrived) {
+        let place = self.place_of(arrived);
+        if let Some(question) = &mut self.question {
+            question.still_down(party, digit, place);
+        }
+    }
+
     /// Keys whose tones were made out in the frame that was settled, and one that has waited for long enough.
     pub(super) fn hear_keys(&mut self) {
         let here = self.call.position();

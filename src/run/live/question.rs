@@ -76,6 +76,8 @@ struct Pressed {
     digit: char,
     how: How,
     at: MediaTime,
+    /// Up to where it is known to have been down.
+    until: MediaTime,
     /// It was told in the other way as well, or may not be any more.
     paired: bool,
 }
@@ -142,18 +144,29 @@ impl Question {
         // What shuts counts each time it is told: something may have been opened in between.
         if !self.shuts(party, digit) && self.is_told_again(party, digit, how, at) {
             // It may have an echo of its own.
-            self.remember(Pressed { party, digit, how, at, paired: true });
+            self.remember(Pressed { party, digit, how, at, until: at, paired: true });
             // The wire says whose it is: there is nothing to wait for.
             let certain = self.waiting.take_if(|waiting| waiting.digit == digit && how == How::Signalled)?;
             return Some(certain.event);
         }
         let elsewhere = self.heard_elsewhere(party, digit, how, at);
         let paired = elsewhere != Elsewhere::Softer;
-        self.remember(Pressed { party, digit, how, at, paired });
+        self.remember(Pressed { party, digit, how, at, until: at, paired });
         match (party, elsewhere) {
             (_, Elsewhere::Louder) => None,
             (Party::Agent, elsewhere) => self.of_the_agent(digit, elsewhere, echoed),
             (Party::Customer, elsewhere) => self.of_the_customer(digit, how, elsewhere, at),
+        }
+    }
+
+    /// A key of which the wire told is still down, up to this place: its echo may be heard for as long, and opens nothing.
+    pub fn still_down(&mut self, party: Party, digit: char, at: MediaTime) {
+        let digit = digit.to_ascii_uppercase();
+        let is_it = |one: &&mut Pressed| one.party == party && one.digit == digit && one.how == How::Signalled;
+        let Some(pressed) = self.recent.iter_mut().rev().find(is_it) else { return };
+        pressed.until = pressed.until.max(at);
+        if party == Party::Agent {
+            self.echo_found_out(digit, How::Signalled);
         }
     }
 
@@ -242,12 +255,15 @@ impl Question {
 
     /// How the same key was heard on the other side a moment ago.
     fn heard_elsewhere(&self, party: Party, digit: char, how: How, at: MediaTime) -> Elsewhere {
-        let How::InBand { dbfs_tenths, .. } = how else { return Elsewhere::Softer };
-        let reach = self.samples(ECHO_MS);
-        let there = self
-            .recent
-            .iter()
-            .filter(|one| one.party != party && one.digit == digit && one.at.0.abs_diff(at.0) <= reach);
+        let How::InBand { dbfs_tenths, from } = how else { return Elsewhere::Softer };
+        let (reach, shuts) = (self.samples(ECHO_MS), self.shuts(party, digit));
+        let near = |one: &Pressed| {
+            // A key that is held down hides what would open for all that time, and what shuts not for longer than a tap.
+            let held = one.how == How::Signalled && !shuts;
+            let overlaps = from.0 <= one.until.0.saturating_add(reach) && one.at.0 <= at.0.saturating_add(reach);
+            one.at.0.abs_diff(at.0) <= reach || (held && overlaps)
+        };
+        let there = self.recent.iter().filter(|one| one.party != party && one.digit == digit && near(one));
         let compared = there.map(|one| match one.how {
             How::Signalled => Elsewhere::Louder,
             How::InBand { dbfs_tenths: other, .. } if other >= dbfs_tenths.saturating_add(LOUDER) => Elsewhere::Louder,

@@ -230,3 +230,44 @@ fn keys_for_nothing_fill_no_ledger() {
     let noted = (0..1_000).filter(|press| question.digit(Customer, '1', How::Signalled, at(press * 100)).is_some());
     assert_eq!(noted.count(), NOTED_MAX as usize);
 }
+
+/// The agent's key is down from 2 s to 3 s, as the wire tells while it is.
+#[test]
+fn the_echo_of_a_key_that_the_agent_holds_down_opens_nothing() {
+    for echo_ms in (1_950..=3_400).step_by(50) {
+        let (mut question, mut heard) = (asked(), false);
+        for ms in (1_900..=4_500).step_by(50) {
+            if ms == 2_000 {
+                question.digit(Agent, '1', How::Signalled, at(ms));
+            }
+            if (2_100..=3_000).contains(&ms) && ms % 100 == 0 {
+                question.still_down(Agent, '1', at(ms));
+            }
+            if ms == echo_ms {
+                heard = true;
+                assert!(!granted(&question.digit(Customer, '1', tone(-12, ms), at(ms))), "{echo_ms}");
+            }
+            assert!(!granted(&question.due(at(ms))), "{echo_ms}");
+        }
+        assert!(heard);
+    }
+    // Told at its beginning alone: the echo 300 ms behind it is one all the same, however late it was made out.
+    let mut question = asked();
+    question.digit(Agent, '1', How::Signalled, at(2_000));
+    let late = How::InBand { dbfs_tenths: -120, from: at(2_300) };
+    assert_eq!(question.digit(Customer, '1', late, at(2_480)), None);
+    assert_eq!(question.due(at(9_000)), None);
+    // What is pressed after it was released, or is another key, counts.
+    let mut question = asked();
+    question.digit(Agent, '1', How::Signalled, at(2_000));
+    question.still_down(Agent, '1', at(3_000));
+    assert_eq!(question.digit(Customer, '1', tone(-12, 3_600), at(3_600)), None);
+    assert!(granted(&question.due(at(3_800))));
+    // A no is never hidden for longer than by a tap.
+    let mut question = asked();
+    question.digit(Agent, '2', How::Signalled, at(2_000));
+    question.still_down(Agent, '2', at(3_000));
+    assert!(matches!(question.digit(Customer, '2', tone(-12, 2_600), at(2_600)), Some(Event::Refused { .. })));
+    // Nothing was told of this key.
+    question.still_down(Agent, '7', at(3_000));
+}

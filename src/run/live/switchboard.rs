@@ -285,6 +285,7 @@ fn line(arrival: &Arrival, asks: Asks, standing: &Arc<Standing>) -> (Arc<std::sy
         let (matter, expires, place) = match said {
             Said::Event { event, expires, place } => (Matter::Event(event), expires, place),
             Said::Digit { party, digit, place } => (Matter::Digit { party, digit }, None, place),
+            Said::StillDown { party, digit, place } => (Matter::StillDown { party, digit }, None, place),
             Said::Contradicted(finding) => (Matter::Contradicted(finding), None, None),
         };
         let ring_end = ends_then.get().map_or(0, RingEnds::end);

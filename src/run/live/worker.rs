@@ -223,6 +223,7 @@ impl Worker {
             Matter::Event(event) => event,
             Matter::Contradicted(finding) => return self.contradict(finding),
             Matter::Digit { party, digit } => return self.key_signalled(party, digit, wall, arrived),
+            Matter::StillDown { party, digit } => return self.key_still_down(party, digit, arrived),
         };
         self.alarms.extend(self.tokens.check(&mut event, expires, Timestamp::now()));
         let took = self.apply(event, wall, arrived);

@@ -115,6 +115,6 @@ impl Fields {
             }
         }
         self.end()?;
-        Ok(Stream { payloads, peer })
+        Ok(Stream { payloads, peer, prefers: None })
     }
 }

@@ -1,7 +1,7 @@
 //! One party's socket, and what becomes of its datagrams.
 
 use std::io::ErrorKind;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,16 @@ use crate::source::exchange::{CallLine, Leg, Party};
 use crate::source::wire::jitter::{Content, Counts, Jitter, Piece, Taken};
 use crate::source::wire::payload::{Codec, Decoder, Kind};
 use crate::source::wire::rtp::{DATAGRAM_MAX, Header, Key, Keys, NotRtp, parse};
+use crate::split::Finding;
 
-/// Packets of one address after which no other one counts.
+/// Packets of one address after which only another port of its host may take its place.
 const LOCK_AFTER: u32 = 3;
-/// How long nothing must have come from the address that counts, before another port of its host may take its place.
-const LOCK_FOR: Duration = Duration::from_secs(5);
+/// How long nothing must have come from the address that counts, before another one may take its place.
+const SILENT_FOR: Duration = Duration::from_secs(1);
+/// How long after the first packet it is watched whether two send.
+const OPENING: Duration = Duration::from_secs(2);
+/// Addresses that are told apart in that time.
+const HEARD_MAX: usize = 8;
 
 /// What was counted of a party.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +35,32 @@ pub struct PartyCounts {
     pub ignored: Ignored,
     /// Keys that were pressed.
     pub keys: u64,
+}
+
+/// Figures of a party.
+pub(super) const FIGURES: usize = 14;
+
+impl PartyCounts {
+    /// Each by its name.
+    pub(super) fn figures(&self) -> [(&'static str, u64); FIGURES] {
+        let PartyCounts { stream, ignored, keys } = *self;
+        [
+            ("packets", stream.packets),
+            ("lost", stream.lost),
+            ("duplicates", stream.duplicates),
+            ("late", stream.late),
+            ("overflow", stream.overflow),
+            ("stragglers", stream.stragglers),
+            ("senders", stream.senders),
+            ("jumps", stream.jumps),
+            ("steps", stream.steps),
+            ("foreign", ignored.foreign),
+            ("malformed", ignored.malformed),
+            ("rtcp", ignored.rtcp),
+            ("payload", ignored.payload),
+            ("keys", keys),
+        ]
+    }
 }
 
 /// Datagrams that do not count, by reason.
@@ -50,7 +81,7 @@ pub(super) struct Receiving {
     party: Party,
     leg: Leg,
     line: CallLine,
-    socket: Option<UdpSocket>,
+    port: Option<Port>,
     allow: Arc<[IpNet]>,
     stream: Stream,
     lock: Lock,
@@ -64,11 +95,26 @@ pub(super) struct Receiving {
     sound: Vec<i16>,
 }
 
-/// Whose packets count.
-#[derive(Clone, Copy, Debug, Default)]
+/// Whose packets count: the first one's, until it falls silent.
+#[derive(Clone, Debug, Default)]
 struct Lock {
-    /// From whom, how many of them in a row, and when the last of them came.
+    /// From whom, how many of them, and when the last of them came.
     from: Option<(SocketAddr, u32, Instant)>,
+    /// When the first packet came.
+    opened: Option<Instant>,
+    /// Who sent since then, and how much.
+    heard: Vec<(SocketAddr, u32)>,
+    /// It was told that two do.
+    told: bool,
+}
+
+/// Whether a packet counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admitted {
+    Yes,
+    No,
+    /// It does not, and whose sound this is cannot be told any more.
+    Doubtful,
 }
 
 impl Receiving {
@@ -84,13 +130,14 @@ impl Receiving {
             party,
             leg,
             line,
-            socket: None,
+            port: None,
             allow,
             stream: Stream::default(),
             lock: Lock::default(),
             jitter: Jitter::new(rate_hz, delay_ms),
             decoder: Decoder::new(rate_hz),
-            keys: Keys::default(),
+            // An echo of the agent's key may be heard while it is still down: it must be known by then (CON-18).
+            keys: if party == Party::Agent { Keys::told_when_pressed() } else { Keys::default() },
             drop_before_decode: false,
             ignored: Ignored::default(),
             pressed: 0,
@@ -104,19 +151,19 @@ impl Receiving {
     }
 
     pub(super) fn open(&mut self, port: Port, stream: Stream) {
-        self.socket = Some(port.socket);
+        self.port = Some(port);
         self.change(stream);
     }
 
     pub(super) fn change(&mut self, stream: Stream) {
-        if stream.peer != self.stream.peer {
+        if (stream.peer, stream.prefers) != (self.stream.peer, self.stream.prefers) {
             self.lock = Lock::default();
         }
         self.stream = stream;
     }
 
     pub(super) fn shut(&mut self) {
-        self.socket = None;
+        self.port = None;
         self.jitter.clear();
         self.lock = Lock::default();
     }
@@ -130,8 +177,8 @@ impl Receiving {
         let mut datagram = [0u8; DATAGRAM_MAX];
         let mut heard = false;
         for _ in 0..BURST_MAX {
-            let Some(socket) = &self.socket else { return heard };
-            match socket.recv_from(&mut datagram) {
+            let Some(port) = &self.port else { return heard };
+            match port.socket.recv_from(&mut datagram) {
                 Ok((length, from)) => {
                     heard |= self.datagram(&datagram[..length], from, began);
                     datagram[..length].zeroize();
@@ -163,7 +210,15 @@ impl Receiving {
             return false;
         };
         let allowed = self.allow.is_empty() || self.allow.iter().any(|net| net.contains(&from.ip().to_canonical()));
-        if !allowed || !self.lock.admits(self.stream.peer, from, now) {
+        let admitted = if allowed { self.lock.admits(&self.stream, from, now) } else { Admitted::No };
+        if admitted == Admitted::Doubtful {
+            let what = match self.party {
+                Party::Agent => "two addresses send to the agent's port",
+                Party::Customer => "two addresses send to the customer's port",
+            };
+            self.line.contradict(Finding::SideUnknown { what: what.into() });
+        }
+        if admitted != Admitted::Yes {
             self.ignored.foreign += 1;
             return false;
         }
@@ -205,21 +260,24 @@ impl Receiving {
             self.sender_changed();
         }
         if taken != Taken::Straggler {
-            let Receiving { keys, jitter, line, party, pressed, .. } = self;
-            keys.packet(now_ns, header.timestamp, payload, &mut |key| tell(line, *party, jitter, pressed, key));
+            let Receiving { keys, jitter, line, party, pressed, leg, .. } = self;
+            keys.packet(now_ns, header.timestamp, payload, &mut |key| {
+                tell(line, *party, jitter.place(key.at), leg.end(), pressed, key);
+            });
         }
     }
 
     fn sender_changed(&mut self) {
-        let Receiving { keys, jitter, line, party, pressed, decoder, .. } = self;
-        keys.sender_changed(&mut |key| tell(line, *party, jitter, pressed, key));
+        let Receiving { keys, line, party, pressed, decoder, leg, .. } = self;
+        // The time stamp is the old sender's, and means nothing on the new one's line: it counts from now on.
+        keys.sender_changed(&mut |key| tell(line, *party, None, leg.end(), pressed, key));
         decoder.reset();
     }
 
     /// Lays what is due `now_ns` after the call began.
     pub(super) fn lay(&mut self, now_ns: u64) {
         let Receiving { keys, jitter, line, party, pressed, leg, decoder, sound, .. } = self;
-        keys.tick(now_ns, &mut |key| tell(line, *party, jitter, pressed, key));
+        keys.tick(now_ns, &mut |key| tell(line, *party, jitter.place(key.at), leg.end(), pressed, key));
         let undecoded = self.drop_before_decode && !line.customer_wanted();
         jitter.tick(now_ns, &mut |piece| match piece {
             Piece::Missing { frames, why } => leg.missing(frames, why),
@@ -240,36 +298,66 @@ impl Drop for Receiving {
     }
 }
 
-fn tell(line: &CallLine, party: Party, jitter: &Jitter, pressed: &mut u64, key: Key) {
+/// Tells of a key, whose place by its time stamp is `place`. A sender's time stamp is believed as far as it does not put
+/// the key before what is `laid`: what has been judged is not answered any more.
+fn tell(line: &CallLine, party: Party, place: Option<u64>, laid: u64, pressed: &mut u64, key: Key) {
+    let place = place.map(|place| place.max(laid));
+    if key.still_down {
+        return line.still_down(party, key.digit, place);
+    }
     *pressed += 1;
-    line.digit(party, key.digit, jitter.place(key.released));
+    line.digit(party, key.digit, place);
 }
 
 impl Lock {
-    /// Whether a packet of this address counts.
-    fn admits(&mut self, peer: Option<SocketAddr>, from: SocketAddr, now: Instant) -> bool {
+    /// Whether a packet of this address counts. Where nothing was said of the sender's address (`stream.peer`), two that
+    /// send at the beginning are a doubt whose sound this is.
+    fn admits(&mut self, stream: &Stream, from: SocketAddr, now: Instant) -> Admitted {
         let expected =
-            peer.is_none_or(|peer| peer.ip() == from.ip() && (peer.port() == 0 || peer.port() == from.port()));
+            stream.peer.is_none_or(|peer| peer.ip() == from.ip() && (peer.port() == 0 || peer.port() == from.port()));
         if !expected {
-            return false;
+            return Admitted::No;
         }
-        match &mut self.from {
+        let opened = *self.opened.get_or_insert(now);
+        let preferred = |address: SocketAddr| stream.prefers == Some(address.port());
+        let takes_over = match self.from {
+            None => true,
+            Some((locked, ..)) if locked == from => false,
+            Some((locked, ..)) if preferred(from) && !preferred(locked) => true,
+            Some((locked, packets, last)) => {
+                let silent = now.saturating_duration_since(last) > SILENT_FOR;
+                silent && (packets < LOCK_AFTER || locked.ip() == from.ip())
+            }
+        };
+        if takes_over {
+            self.from = Some((from, 0, now));
+        }
+        let counts = match &mut self.from {
             Some((locked, packets, last)) if *locked == from => {
                 *packets = packets.saturating_add(1);
                 *last = now;
                 true
             }
-            Some((locked, packets, last)) if *packets >= LOCK_AFTER => {
-                let moved = locked.ip() == from.ip() && now.saturating_duration_since(*last) >= LOCK_FOR;
-                if moved {
-                    self.from = Some((from, 1, now));
-                }
-                moved
-            }
-            _ => {
-                self.from = Some((from, 1, now));
-                true
-            }
+            _ => false,
+        };
+        if stream.peer.is_none() && now.saturating_duration_since(opened) < OPENING && self.is_doubtful(from) {
+            return Admitted::Doubtful;
         }
+        if counts { Admitted::Yes } else { Admitted::No }
+    }
+
+    /// One more packet of this address. Whether two have sent for long enough; told once.
+    fn is_doubtful(&mut self, from: SocketAddr) -> bool {
+        if let Some((_, packets)) = self.heard.iter_mut().find(|(address, _)| *address == from) {
+            *packets = packets.saturating_add(1);
+        } else if self.heard.len() < HEARD_MAX {
+            self.heard.push((from, 1));
+        }
+        let doubtful = self.heard.iter().filter(|(_, packets)| *packets >= LOCK_AFTER).count() > 1;
+        doubtful && !std::mem::replace(&mut self.told, true)
     }
 }
+
+#[cfg(test)]
+#[path = "party_tests.rs"]
+mod tests;

@@ -1,22 +1,25 @@
 //! Ports out of a range, and the sessions that receive on them.
 
+use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
 use ipnet::IpNet;
 
 use super::party::PartyCounts;
-use super::sweep::{self, Command, Shared, Task};
+use super::sweep::{self, Command, Shared, Task, Totals};
 use crate::source::exchange::{Arrival, Begun, CallLine, Declined, Exchange, Party};
 use crate::source::wire::payload::{Payloads, line_hz};
 
 /// How late sound may be placed because the first packets of a stream were slow, and how late a sweep may look, ms:
 /// added to the delay it is what a call declares as its worst buffering.
 const PLACED_LATE_MS: u32 = 60;
+/// How long a port that was given back is not bound again.
+pub const REST: Duration = Duration::from_secs(60);
 
 /// How RTP is received.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +52,8 @@ pub struct Receiver {
     allow: Arc<[IpNet]>,
     sweepers: Vec<Sender<Command>>,
     next_port: AtomicUsize,
+    freed: Arc<Freed>,
+    totals: Arc<Totals>,
     next_session: AtomicU64,
 }
 
@@ -57,6 +62,30 @@ pub struct Receiver {
 pub struct Port {
     pub(super) socket: UdpSocket,
     address: SocketAddr,
+    freed: Arc<Freed>,
+}
+
+/// When ports were given back.
+#[derive(Debug, Default)]
+struct Freed(Mutex<HashMap<u16, Instant>>);
+
+impl Freed {
+    fn note(&self, port: u16, now: Instant) {
+        let mut freed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        freed.retain(|_, since| now.saturating_duration_since(*since) < REST);
+        freed.insert(port, now);
+    }
+
+    fn rests(&self, port: u16, now: Instant) -> bool {
+        let freed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        freed.get(&port).is_some_and(|since| now.saturating_duration_since(*since) < REST)
+    }
+}
+
+impl Drop for Port {
+    fn drop(&mut self) {
+        self.freed.note(self.address.port(), Instant::now());
+    }
 }
 
 impl Port {
@@ -76,9 +105,12 @@ impl Port {
 pub struct Stream {
     /// What its payload types stand for.
     pub payloads: Payloads,
-    /// Who is to send it. With port 0, any port of that address; absent, whoever sends first. The first packets settle it:
-    /// afterwards only their address counts.
+    /// Who is to send it. With port 0, any port of that address; absent, whoever sends first. The first packet settles it:
+    /// afterwards only its address counts, until it falls silent.
     pub peer: Option<SocketAddr>,
+    /// The port that is likely to be the sender's: its packets count before those of others, which count where it does not
+    /// send.
+    pub prefers: Option<u16>,
 }
 
 impl Receiver {
@@ -87,7 +119,15 @@ impl Receiver {
         let sweepers = (0..settings.sweepers.max(1)).map(sweep::start).collect::<io::Result<_>>()?;
         let (next_port, next_session) = (AtomicUsize::new(0), AtomicU64::new(0));
         let allow = settings.allow.clone().into();
-        Ok(Receiver { settings, allow, sweepers, next_port, next_session })
+        Ok(Receiver {
+            settings,
+            allow,
+            sweepers,
+            next_port,
+            freed: Arc::default(),
+            totals: Arc::default(),
+            next_session,
+        })
     }
 
     /// How it receives.
@@ -95,13 +135,19 @@ impl Receiver {
         &self.settings
     }
 
+    /// What was counted of all its calls since it was started: packets that came, that were lost, that came late, that did
+    /// not count and why. As of at most 200 ms ago.
+    pub fn figures(&self) -> Vec<(&'static str, u64)> {
+        self.totals.figures()
+    }
+
     /// The longest that sound may have waited when it is laid, ms (CON-06).
     pub fn worst_ms(&self) -> u32 {
         2 * self.settings.delay_ms + PLACED_LATE_MS
     }
 
-    /// Binds the next free port. One that was just given back comes last: what is still on its way to it must not fall into
-    /// another call.
+    /// Binds the next free port. One that was just given back rests for [`REST`]: what is still on its way to it must not
+    /// fall into another call.
     pub fn bind(&self) -> Result<Port, Declined> {
         let [first, last] = self.settings.ports;
         if (first, last) == (0, 0) {
@@ -111,13 +157,17 @@ impl Receiver {
         let count = usize::from(last.saturating_sub(even) / 2 + 1);
         for _ in 0..count {
             let at = self.next_port.fetch_add(1, Ordering::Relaxed) % count;
-            match self.bind_to(even + at as u16 * 2) {
+            let number = even + at as u16 * 2;
+            if self.freed.rests(number, Instant::now()) {
+                continue;
+            }
+            match self.bind_to(number) {
                 Ok(port) => return Ok(port),
                 Err(error) if error.kind() == ErrorKind::AddrInUse => {}
                 Err(error) => return Err(Declined::new("ports", format!("no port can be bound: {error}"))),
             }
         }
-        Err(Declined::new("ports", format!("all ports from {first} to {last} are in use")))
+        Err(Declined::new("ports", format!("all ports from {first} to {last} are in use or were a minute ago")))
     }
 
     fn bind_to(&self, port: u16) -> io::Result<Port> {
@@ -125,7 +175,7 @@ impl Receiver {
         socket.set_nonblocking(true)?;
         let mut address = socket.local_addr()?;
         address.set_ip(self.settings.advertise.unwrap_or(address.ip()));
-        Ok(Port { socket, address })
+        Ok(Port { socket, address, freed: Arc::clone(&self.freed) })
     }
 
     /// The rate of the line for these streams, Hz; declined (`codec`) if there is no sound that can be read in them.
@@ -166,7 +216,16 @@ impl Receiver {
         let sweeper = self.sweepers[id as usize % self.sweepers.len()].clone();
         let (line, shared) = (begun.line.clone(), Arc::new(Shared::default()));
         let (delay_ms, allow) = (self.settings.delay_ms, Arc::clone(&self.allow));
-        let task = Task { id, begun, rate_hz, delay_ms, drop_before_decode, allow, shared: Arc::clone(&shared) };
+        let task = Task {
+            id,
+            begun,
+            rate_hz,
+            delay_ms,
+            drop_before_decode,
+            allow,
+            shared: Arc::clone(&shared),
+            totals: Arc::clone(&self.totals),
+        };
         let session = Session { id, line, shared, sweeper };
         session.tell(Command::Begin(Box::new(task)));
         for (party, with) in [(Party::Agent, agent), (Party::Customer, customer)] {
@@ -226,5 +285,27 @@ impl Session {
 impl Drop for Session {
     fn drop(&mut self) {
         self.tell(Command::Close { id: self.id });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_was_given_back_rests() {
+        let first = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port() & !1;
+        let address = IpAddr::from([127, 0, 0, 1]);
+        let ports = [first, first];
+        let settings = Settings { address, advertise: None, ports, allow: Vec::new(), delay_ms: 60, sweepers: 1 };
+        let receiver = Receiver::start(settings).unwrap();
+        let port = receiver.bind().unwrap();
+        assert_eq!(port.number(), first);
+        drop(port);
+        assert_eq!(receiver.bind().unwrap_err().reason, "ports");
+        let freed = Freed::default();
+        let now = Instant::now();
+        freed.note(4, now);
+        assert!(freed.rests(4, now + REST / 2) && !freed.rests(4, now + REST) && !freed.rests(6, now));
     }
 }

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, unbounded};
 use ipnet::IpNet;
 
-use super::party::{PartyCounts, Receiving};
+use super::party::{FIGURES, PartyCounts, Receiving};
 use super::receiver::{Port, Stream};
 use crate::source::exchange::{Begun, CallLine, Legs, Party};
 
@@ -47,6 +47,26 @@ pub(super) struct Task {
     pub(super) drop_before_decode: bool,
     pub(super) allow: Arc<[IpNet]>,
     pub(super) shared: Arc<Shared>,
+    pub(super) totals: Arc<Totals>,
+}
+
+/// What was counted of all calls together, in the order of [`PartyCounts::figures`].
+#[derive(Debug, Default)]
+pub(super) struct Totals([AtomicU64; FIGURES]);
+
+impl Totals {
+    /// Adds what came to the counts of a party since `before`.
+    fn add(&self, before: PartyCounts, now: PartyCounts) {
+        for (total, (before, now)) in self.0.iter().zip(before.figures().into_iter().zip(now.figures())) {
+            // A packet that counted as lost may come after all: the difference may be negative.
+            total.fetch_add(now.1.wrapping_sub(before.1), Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn figures(&self) -> Vec<(&'static str, u64)> {
+        let names = PartyCounts::default().figures().map(|(name, _)| name);
+        names.into_iter().zip(&self.0).map(|(name, total)| (name, total.load(Ordering::Relaxed))).collect()
+    }
 }
 
 /// What a session and its sweeper both know.
@@ -139,12 +159,14 @@ struct Call {
     /// The agent, the customer.
     parties: [Option<Receiving>; 2],
     shared: Arc<Shared>,
+    totals: Arc<Totals>,
     told: Instant,
 }
 
 impl Call {
     fn new(task: Task) -> Call {
-        let Task { begun: Begun { line, legs }, rate_hz, delay_ms, drop_before_decode, allow, shared, .. } = task;
+        let Task { begun: Begun { line, legs }, rate_hz, delay_ms, drop_before_decode, allow, shared, totals, .. } =
+            task;
         let receiving =
             |party, leg| Some(Receiving::new(party, leg, line.clone(), rate_hz, delay_ms, Arc::clone(&allow)));
         let parties = match legs {
@@ -156,7 +178,7 @@ impl Call {
             Legs::AgentAlone(agent) => [receiving(Party::Agent, agent), None],
             Legs::Interleaved(_) => [None, None], // RTP streams are apart: `begin` asks for nothing else
         };
-        Call { line, parties, shared, told: Instant::now() }
+        Call { line, parties, shared, totals, told: Instant::now() }
     }
 
     /// Whether the call goes on.
@@ -185,12 +207,33 @@ impl Call {
 
     fn tell_counts(&self) {
         let counts = self.parties.each_ref().map(|party| party.as_ref().map(Receiving::counts).unwrap_or_default());
-        *self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+        let before = std::mem::replace(&mut *self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner), counts);
+        for (before, now) in before.into_iter().zip(counts) {
+            self.totals.add(before, now);
+        }
     }
 }
 
 impl Drop for Call {
     fn drop(&mut self) {
         self.tell_counts();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_are_the_sum_of_what_is_counted_and_what_came_late_is_taken_off_the_lost() {
+        let totals = Totals::default();
+        let (none, mut one, mut later) = (PartyCounts::default(), PartyCounts::default(), PartyCounts::default());
+        (one.stream.lost, one.ignored.foreign, one.keys) = (5, 2, 1);
+        (later.stream.lost, later.ignored.foreign, later.keys) = (3, 4, 1);
+        totals.add(none, one);
+        totals.add(one, later);
+        totals.add(none, one);
+        let told: Vec<_> = totals.figures().into_iter().filter(|(_, total)| *total > 0).collect();
+        assert_eq!(told, [("lost", 8), ("foreign", 6), ("keys", 2)]);
     }
 }

@@ -35,12 +35,26 @@ struct Subscription {
 impl Subscription {
     fn stream(&self) -> Stream {
         let payloads = if self.transcode { transcoded() } else { self.offered.payloads.clone() };
-        Stream { payloads, peer: self.offered.peer }
+        Stream { payloads, peer: self.offered.peer, prefers: None }
+    }
+}
+
+/// A call that came to nothing.
+#[derive(Debug)]
+pub(super) struct Failed {
+    pub(super) declined: Declined,
+    /// The exchange declined it, and has counted it.
+    pub(super) counted: bool,
+}
+
+impl From<Declined> for Failed {
+    fn from(declined: Declined) -> Failed {
+        Failed { declined, counted: false }
     }
 }
 
 /// Fetches the call, and records it until it is over, or `stop`.
-pub(super) async fn follow(engine: &Arc<Rtpengine>, wanted: Wanted, stop: Stop) -> Result<(), Declined> {
+pub(super) async fn follow(engine: &Arc<Rtpengine>, wanted: Wanted, stop: Stop) -> Result<(), Failed> {
     let found = tokio::select! {
         () = stop.cancelled() => return Ok(()),
         found = parties(engine, &wanted) => found,
@@ -96,7 +110,7 @@ async fn take(
     wanted: Wanted,
     agent_tag: String,
     customer_tag: Option<String>,
-) -> Result<Taken, Declined> {
+) -> Result<Taken, Failed> {
     let Wanted { call_id, mut arrival, .. } = wanted;
     let agent = subscribe(engine, &call_id, &agent_tag, None).await?;
     let both = customer_tag.as_ref().filter(|_| !engine.config.drop_before_decode);
@@ -109,15 +123,19 @@ async fn take(
     let streams: Vec<Stream> =
         [Some(&agent), customer.as_ref()].into_iter().flatten().map(Subscription::stream).collect();
     let payloads: Vec<_> = streams.iter().map(|stream| &stream.payloads).collect();
-    let line_hz = Receiver::line_hz(&payloads);
-    let begun = begin(engine, arrival, agent.stream(), customer.as_ref().map(Subscription::stream)).await;
-    let (begun, line_hz) = match (begun, line_hz) {
-        (Ok(begun), Ok(line_hz)) => (begun, line_hz),
-        (Err(declined), _) | (_, Err(declined)) => {
+    let begun = match Receiver::line_hz(&payloads) {
+        Ok(line_hz) => begin(engine, arrival, agent.stream(), customer.as_ref().map(Subscription::stream))
+            .await
+            .map(|begun| (begun, line_hz)),
+        Err(declined) => Err(declined.into()),
+    };
+    let (begun, line_hz) = match begun {
+        Ok(begun) => begun,
+        Err(failed) => {
             for subscription in [Some(&agent), customer.as_ref()].into_iter().flatten() {
                 unsubscribe(engine, &call_id, &subscription.to_tag).await;
             }
-            return Err(declined);
+            return Err(failed);
         }
     };
     let Began { session, agent_at, customer_at } = begun;
@@ -125,7 +143,7 @@ async fn take(
         Taken { call_id, session, agent, customer_tag, customer, line_hz, again: Instant::now(), failed: 0 };
     if let Err(declined) = answer(engine, &taken.call_id, &taken.agent, agent_at).await {
         taken.end(engine).await;
-        return Err(declined);
+        return Err(declined.into());
     }
     if let (Some(customer), Some(at)) = (taken.customer.as_ref(), customer_at)
         && answer(engine, &taken.call_id, customer, at).await.is_err()
@@ -147,16 +165,18 @@ async fn begin(
     arrival: Arrival,
     agent: Stream,
     customer: Option<Stream>,
-) -> Result<Began, Declined> {
+) -> Result<Began, Failed> {
     let engine = Arc::clone(engine);
     let begun = tokio::task::spawn_blocking(move || {
         let bound = |stream| engine.receiver.bind().map(|port: Port| (port, stream));
         let (agent, customer) = (bound(agent)?, customer.map(bound).transpose()?);
         let (agent_at, customer_at) = (agent.0.address(), customer.as_ref().map(|(port, _)| port.address()));
-        let session = engine.receiver.begin(&*engine.exchange, arrival, Some(agent), customer)?;
+        // That there is a codec was made sure of: what declines here is the exchange.
+        let session = engine.receiver.begin(&*engine.exchange, arrival, Some(agent), customer);
+        let session = session.map_err(|declined| Failed { declined, counted: true })?;
         Ok(Began { session, agent_at, customer_at })
     });
-    begun.await.unwrap_or_else(|_| Err(Declined::new("bug", "beginning the call failed")))
+    begun.await.unwrap_or_else(|_| Err(Declined::new("bug", "beginning the call failed").into()))
 }
 
 /// Asks for the stream of one party. With `line_hz`, what does not fit that line is to be converted.

@@ -22,6 +22,8 @@ const WRITE_WITHIN: Duration = Duration::from_secs(10);
 /// How long a connection may be idle while no session stands on it. Sessions outlive their connections: a client that has
 /// to say something connects again.
 const IDLE: Duration = Duration::from_secs(3_600);
+/// Rest after an error of a socket.
+const REST: Duration = Duration::from_millis(50);
 /// Bytes asked of a socket at once.
 const READ_BYTES: usize = 4_096;
 
@@ -42,9 +44,10 @@ pub async fn datagrams(server: Arc<Server>, socket: Arc<UdpSocket>, listen: List
     loop {
         let (length, from) = match socket.recv_from(&mut buffer).await {
             Ok(received) => received,
-            // What one of our answers ran into (ICMP) is told on the next receive; it is no reason to stop.
+            // What one of our answers ran into (ICMP) is told on the next receive; it is no reason to stop. An error that
+            // lasts must not keep a processor busy.
             Err(_) => {
-                tokio::task::yield_now().await;
+                tokio::time::sleep(REST).await;
                 continue;
             }
         };

@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::SiprecConfig;
 use super::names::{call_name, user};
+use super::streams::{is_on_hold, is_there, same_labels};
 use crate::consent::{Event, PartyId};
 use crate::source::exchange::{Arrival, Arriving, CallLine, Declined, Exchange, Party, Placing};
 use crate::source::rtp::{Port, Receiver, Session, Stream};
-use crate::source::wire::siprec::{Accepted, Body, Direction, Doubt, Media, Metadata, Offer, Sides, answer, sides};
+use crate::source::wire::siprec::{Accepted, Body, Doubt, Media, Metadata, Offer, Sides, answer, sides};
 use crate::split::Finding;
 
 /// The rate of a call of which nothing is kept, Hz.
@@ -139,12 +140,16 @@ impl Recorded {
             false => sides(&offer, metadata.as_ref(), &self.means.config.agent),
         };
         match now {
-            Ok(now) if (now.agent, now.customer) == (found.agent, found.customer) => {
+            // The customer's stream may be gone for a while (hold, transfer), or one may be there of which nothing was said
+            // when the call began: nobody listens to that.
+            Ok(now) if now.agent == found.agent => {
                 if now.agent_aor.is_some() && found.agent_aor.is_some() && now.agent_aor != found.agent_aor {
                     return self.another_agent(offer, metadata, now);
                 }
                 self.extend(&offer)?;
-                self.participants(&now);
+                if now.customer == found.customer {
+                    self.participants(&now);
+                }
                 if offered {
                     self.streams(&offer, &found)?;
                 }
@@ -217,11 +222,21 @@ impl Recorded {
         Ok(())
     }
 
-    /// Takes streams that were added: they are accepted in form and not listened to.
+    /// Takes streams that were added, or begin only now: they are accepted in form and not listened to.
     fn extend(&mut self, offer: &Offer) -> Result<(), Refusal> {
-        for media in offer.media.iter().skip(self.accepted.len()) {
+        let is_heard =
+            |number| self.found.as_ref().is_some_and(|found| found.agent == number || found.customer == Some(number));
+        for (number, media) in offer.media.iter().enumerate() {
+            match self.accepted.get(number) {
+                Some(Accepted::To(_)) => continue,
+                Some(Accepted::Inactive) if is_heard(number) => continue,
+                Some(Accepted::Inactive) | None => {}
+            }
             let (accepted, port) = unheard(&self.means.receiver, media)?;
-            self.accepted.push(accepted);
+            match self.accepted.get_mut(number) {
+                Some(before) => *before = accepted,
+                None => self.accepted.push(accepted),
+            }
             self.unheard.extend(port);
         }
         Ok(())
@@ -234,15 +249,15 @@ impl Recorded {
         for (party, number) in parties.into_iter().filter_map(|(party, number)| Some((party, number?))) {
             let (before, now) = (&self.offer.media[number], &offer.media[number]);
             let stream = stream(now, self.signalled_by);
-            match (before.port, now.port) {
-                (0, 0) => {}
-                (_, 0) => session.shut(party),
-                (0, _) => {
+            match (is_there(before), is_there(now)) {
+                (false, false) => {}
+                (true, false) => session.shut(party),
+                (false, true) => {
                     let port = self.means.receiver.bind().map_err(|declined| refusal(&declined))?;
                     self.accepted[number] = Accepted::To(port.number());
                     session.open(party, port, stream);
                 }
-                _ => session.change(party, stream),
+                (true, true) => session.change(party, stream),
             }
         }
         Ok(())
@@ -358,30 +373,19 @@ fn unheard(receiver: &Receiver, media: &Media) -> Result<(Accepted, Option<Port>
     Ok((Accepted::To(port.number()), Some(port)))
 }
 
-/// What is received of a stream, and from whom: from the address that the offer names, at any port of it.
+/// What is received of a stream, and from whom: from the address that the offer names, at best from the port that it names,
+/// but a client need not send from there.
 fn stream(media: &Media, signalled_by: IpAddr) -> Stream {
     let address = media.address.filter(|address| !address.is_unspecified()).unwrap_or(signalled_by);
-    Stream { payloads: media.payloads.clone(), peer: Some(SocketAddr::new(address.to_canonical(), 0)) }
+    let prefers = (media.port != 0).then_some(media.port);
+    Stream { payloads: media.payloads.clone(), peer: Some(SocketAddr::new(address.to_canonical(), 0)), prefers }
 }
 
-/// One of the parties does not send: sound of both stops for that time.
-fn is_on_hold(offer: &Offer, sides: &Sides) -> bool {
-    let silent = |number: usize| {
-        offer.media.get(number).is_none_or(|media| media.direction == Direction::Silent || media.port == 0)
-    };
-    silent(sides.agent) || sides.customer.is_some_and(silent)
-}
-
-fn same_labels(before: &Offer, now: &Offer, sides: &Sides) -> bool {
-    let label = |offer: &Offer, number: usize| offer.media.get(number).and_then(|media| media.label.clone());
-    [Some(sides.agent), sides.customer].into_iter().flatten().all(|number| label(before, number) == label(now, number))
-}
-
-/// What a client is told of a call that is not begun. A number that is never recorded is refused for good; otherwise it may
-/// try another server, or this one later.
+/// What a client is told of a call that is not begun. One that may not be recorded (`Excluded::code`) is refused for good;
+/// otherwise it may try another server, or this one later.
 fn refusal(declined: &Declined) -> Refusal {
     let code = match declined.reason {
-        "excluded" => 603,
+        "never_record" | "no_agent_ack" | "no_agent" => 603,
         "codec" => 488,
         _ => 503,
     };

@@ -107,6 +107,50 @@ async fn sides_that_change_in_mid_call_are_a_contradiction_and_a_silence_about_t
     assert_eq!(served.exchange.calls.lock().unwrap()[0].contradictions(), 1);
 }
 
+/// The body with a stream taken away as SIP does it: port 0, and nothing more about it.
+fn without(port: u16, label: u8) -> impl Fn(&str) -> String {
+    move |body| body.replace(&format!("m=audio {port}"), "m=audio 0").replace(&format!("a=label:{label}\r\n"), "")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_is_gone_for_a_while_is_a_hold() {
+    let served = serve(config());
+    let mut client = Client::new(served.at.udp.unwrap(), "gone").await;
+    for (port, label) in [(31_048, 0), (31_036, 1)] {
+        client.call(as_it_is).await;
+        let answer = Offer::parse(&client.call(without(port, label)).await.body).unwrap();
+        assert_eq!(answer.media.iter().filter(|media| media.port == 0).count(), 1);
+        let answer = Offer::parse(&client.call(as_it_is).await.body).unwrap();
+        assert!(answer.media.iter().all(|media| media.port > 0));
+        let calls = served.exchange.calls.lock().unwrap();
+        assert_eq!((calls.len(), calls[0].contradictions()), (1, 0));
+        assert_eq!(calls[0].events().chunks(2).last().unwrap(), [Event::Held, Event::Retrieved]);
+    }
+    assert_eq!(served.exchange.calls.lock().unwrap()[0].events().len(), 4);
+    // Somebody else comes back: undecided, before anything is heard of them.
+    client.call(without(31_048, 0)).await;
+    client.call(|body| body.replace("sip:cust@", "sip:other@")).await;
+    let events = served.exchange.calls.lock().unwrap()[0].events();
+    let joined = Event::Joined { party: PartyId("customer-2".into()) };
+    let left = Event::Left { party: PartyId::default() };
+    assert_eq!(events[4..], [Event::Held, joined, left, Event::Retrieved]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customer_who_comes_to_a_call_of_the_agent_alone_is_answered_and_not_listened_to() {
+    let served = serve(config());
+    let mut client = Client::new(served.at.udp.unwrap(), "later").await;
+    client.call(without(31_048, 0)).await;
+    for _ in 0..2 {
+        let answer = Offer::parse(&client.call(as_it_is).await.body).unwrap();
+        assert!(answer.media.iter().all(|media| media.port > 0), "accepted in form");
+        client.call(without(31_048, 0)).await;
+    }
+    let calls = served.exchange.calls.lock().unwrap();
+    assert_eq!(calls[0].arrival.sound, Arriving::AgentAlone(Placing::Stamped));
+    assert_eq!((calls.len(), calls[0].contradictions(), calls[0].events()), (1, 0, vec![]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_joins_starts_undecided_and_another_agent_is_another_call() {
     let served = serve(config());
@@ -178,12 +222,15 @@ async fn beyond_the_limit_and_where_no_call_begins_another_server_may_be_tried()
     assert_eq!(second.next().await.start, refused.start);
     assert_eq!(*served.exchange.declined.lock().unwrap(), ["limit"]);
     first.within("BYE", "", "").await;
-    for (reason, code) in [("disk", 503), ("excluded", 603)] {
+    let refusals = ["disk", "draining", "limit"].map(|reason| (reason, 503)).into_iter();
+    for (reason, code) in refusals.chain(["never_record", "no_agent_ack", "no_agent"].map(|reason| (reason, 603))) {
         *served.exchange.declines.lock().unwrap() = Some(reason);
         let mut third = Client::new(served.at.udp.unwrap(), reason).await;
         let invite = third.invite(as_it_is);
         third.send(&invite).await;
-        assert_eq!(third.code().await, code);
+        let refused = third.next().await;
+        assert_eq!(refused.start, Start::Response { code }, "{reason}");
+        assert_eq!(refused.header("Retry-After").is_some(), code == 503, "{reason}");
         assert_eq!(served.exchange.declined.lock().unwrap().last(), Some(&reason));
     }
 }

@@ -15,6 +15,7 @@ use std::collections::VecDeque;
 
 use zeroize::Zeroize;
 
+pub use self::counts::Counts;
 use self::segment::Segment;
 use super::payload::Codec;
 use super::rtp::Header;
@@ -83,36 +84,15 @@ pub enum Piece<'a> {
         /// Frames of the line that are left.
         frames: u32,
     },
-    /// Nothing is there: lost if the sequence numbers show it, absent otherwise.
+    /// Nothing is there: lost if the sequence numbers show it, or if what was there came too late or found no room; absent
+    /// otherwise. An outage that is longer than the delay is absent for as long as nothing shows that anything was sent;
+    /// [`Counts::lost`] has it all the same.
     Missing {
         /// Frames of the line.
         frames: u64,
         /// Why.
         why: Why,
     },
-}
-
-/// What was counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// New packets, late ones among them.
-    pub packets: u64,
-    /// Packets that were sent and never came.
-    pub lost: u64,
-    /// Packets that came again.
-    pub duplicates: u64,
-    /// Packets that came when their place had passed.
-    pub late: u64,
-    /// Packets for which there was no room.
-    pub overflow: u64,
-    /// Packets of the sender before.
-    pub stragglers: u64,
-    /// Changes of the sender.
-    pub senders: u64,
-    /// Segments that began because time stamps or sequence numbers jumped.
-    pub jumps: u64,
-    /// Steps that followed drifting clocks.
-    pub steps: u64,
 }
 
 /// A stream and its place on the line.
@@ -288,10 +268,12 @@ impl Jitter {
         let Some(place) = self.settle(now_ns, header, sequence, ticks, frames) else { return Taken::Late };
         if place + i64::from(frames) <= self.laid {
             self.counts.late += 1;
+            self.leave_out(sequence);
             return Taken::Late;
         }
         if self.pending.len() >= PACKETS_MAX || self.bytes + payload.len() > BYTES_MAX {
             self.counts.overflow += 1;
+            self.leave_out(sequence);
             return Taken::Overflow;
         }
         let mut kept = self.spare.pop().unwrap_or_default();
@@ -301,6 +283,12 @@ impl Jitter {
         let behind = self.pending.iter().rposition(|other| other.place <= place).map_or(0, |before| before + 1);
         self.pending.insert(behind, slot);
         Taken::New
+    }
+
+    fn leave_out(&mut self, sequence: i64) {
+        if let Some(segment) = &mut self.segment {
+            segment.leave_out(sequence);
+        }
     }
 
     /// Whether the time stamp of this sound does not fit its arrival.
@@ -393,6 +381,7 @@ impl Drop for Jitter {
     }
 }
 
+mod counts;
 mod segment;
 
 #[cfg(test)]

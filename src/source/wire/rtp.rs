@@ -6,6 +6,8 @@ use rtp_types::RtpPacket;
 pub const DATAGRAM_MAX: usize = 2_048;
 /// How long after its last packet a key counts as released though none of its END packets came, ns.
 const RELEASED_AFTER_NS: u64 = 200_000_000;
+/// How often it is told that a key is still down, ns.
+const STILL_DOWN_EVERY_NS: u64 = 100_000_000;
 /// Presses that are remembered, so that no late repetition of one is a second press.
 const REMEMBERED: usize = 4;
 /// The longest that one packet of an event can say (RFC 4733 §2.5.1.3): a longer press goes on in a next segment.
@@ -53,17 +55,20 @@ pub fn parse(datagram: &[u8]) -> Result<(Header, &[u8]), NotRtp> {
     Ok((header, &datagram[from..from + packet.payload_len()]))
 }
 
-/// A key that was pressed and released.
+/// A key that was pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
     /// `0`-`9`, `*`, `#`, `A`-`D`.
     pub digit: char,
-    /// When it was released: a time stamp of the stream.
-    pub released: u32,
+    /// When it was released, or where it is told at once, pressed: a time stamp of the stream.
+    pub at: u32,
+    /// It was told when it was pressed, and is down until here.
+    pub still_down: bool,
 }
 
 /// The telephone events of one stream. Each press is told once: by its first END packet, or, if all of those were lost,
-/// when another press begins or its packets have stopped.
+/// when another press begins or its packets have stopped. [`Keys::told_when_pressed`]: by its first packet, whichever it is, and then that it is
+/// still down.
 #[derive(Debug, Default)]
 pub struct Keys {
     down: Option<Press>,
@@ -71,6 +76,7 @@ pub struct Keys {
     told: [Option<u32>; REMEMBERED],
     /// Where the next segment of a press that is longer than a packet can say would begin.
     goes_on: Option<(u8, u32)>,
+    when_pressed: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -79,9 +85,16 @@ struct Press {
     timestamp: u32,
     duration: u16,
     heard_ns: u64,
+    /// When it was told last that it is down.
+    told_ns: u64,
 }
 
 impl Keys {
+    /// Each press is told when it begins.
+    pub fn told_when_pressed() -> Keys {
+        Keys { when_pressed: true, ..Keys::default() }
+    }
+
     /// A payload of telephone events came at `now_ns`.
     pub fn packet(&mut self, now_ns: u64, timestamp: u32, payload: &[u8], out: &mut impl FnMut(Key)) {
         let &[code, flags, high, low, ..] = payload else { return };
@@ -97,8 +110,22 @@ impl Keys {
             self.release(out);
         }
         let duration = u16::from_be_bytes([high, low]);
+        let mut told_ns = self.down.map_or(now_ns, |press| press.told_ns);
+        if self.when_pressed
+            && self.down.is_none()
+            && let Some(digit) = digit(code)
+        {
+            out(Key { digit, at: timestamp, still_down: false });
+        }
+        if self.when_pressed
+            && let (Some(press), Some(digit)) = (self.down, digit(code))
+            && now_ns.saturating_sub(press.told_ns) >= STILL_DOWN_EVERY_NS
+        {
+            told_ns = now_ns;
+            out(Key { digit, at: timestamp.wrapping_add(duration.into()), still_down: true });
+        }
         let longest = self.down.map_or(duration, |press| press.duration.max(duration));
-        self.down = Some(Press { code, timestamp, duration: longest, heard_ns: now_ns });
+        self.down = Some(Press { code, timestamp, duration: longest, heard_ns: now_ns, told_ns });
         if flags & 0x80 != 0 || duration == SEGMENT_TICKS {
             self.release(out);
         }
@@ -114,7 +141,7 @@ impl Keys {
     /// Another sender: its time stamps have nothing to do with those before.
     pub fn sender_changed(&mut self, out: &mut impl FnMut(Key)) {
         self.release(out);
-        *self = Keys::default();
+        *self = Keys { when_pressed: self.when_pressed, ..Keys::default() };
     }
 
     fn release(&mut self, out: &mut impl FnMut(Key)) {
@@ -124,8 +151,10 @@ impl Keys {
         if duration == SEGMENT_TICKS {
             self.goes_on = Some((code, released));
         }
-        if let Some(digit) = digit(code) {
-            out(Key { digit, released });
+        if !self.when_pressed
+            && let Some(digit) = digit(code)
+        {
+            out(Key { digit, at: released, still_down: false });
         }
     }
 
@@ -180,13 +209,17 @@ mod tests {
 
     /// (ms, time stamp, code, END, duration) → the keys that are told.
     fn keys(packets: &[(u64, u32, u8, bool, u16)], until_ms: u64) -> Vec<(char, u32)> {
-        let (mut keys, mut told) = (Keys::default(), Vec::new());
+        told(Keys::default(), packets, until_ms)
+    }
+
+    fn told(mut keys: Keys, packets: &[(u64, u32, u8, bool, u16)], until_ms: u64) -> Vec<(char, u32)> {
+        let mut told = Vec::new();
         for (ms, timestamp, code, end, duration) in packets {
             let [high, low] = duration.to_be_bytes();
             let payload = [*code, u8::from(*end) << 7 | 10, high, low];
-            keys.packet(ms * 1_000_000, *timestamp, &payload, &mut |key: Key| told.push((key.digit, key.released)));
+            keys.packet(ms * 1_000_000, *timestamp, &payload, &mut |key: Key| told.push((key.digit, key.at)));
         }
-        keys.tick(until_ms * 1_000_000, &mut |key: Key| told.push((key.digit, key.released)));
+        keys.tick(until_ms * 1_000_000, &mut |key: Key| told.push((key.digit, key.at)));
         told
     }
 
@@ -216,6 +249,19 @@ mod tests {
     fn a_very_long_press_is_one() {
         let long = [(0, 0, 5, false, 0xFFFF), (8_000, 0xFFFF, 5, false, 0xFFFF), (16_000, 0x1_FFFE, 5, true, 900)];
         assert_eq!(keys(&long, 20_000), [('5', 0xFFFF)]);
+    }
+
+    #[test]
+    fn where_it_is_told_at_once_a_press_is_told_by_its_first_packet_and_not_again() {
+        let pressed = |packets: &[_]| told(Keys::told_when_pressed(), packets, 90_000);
+        assert_eq!(pressed(&[(0, 100, 1, false, 160)]), [('1', 100)]);
+        let long = [(0, 100, 1, false, 160), (900, 100, 1, false, 8_000), (1_000, 100, 1, true, 8_160)];
+        assert_eq!(pressed(&long), [('1', 100), ('1', 8_100), ('1', 8_260)]);
+        assert_eq!(pressed(&long[1..]), [('1', 100), ('1', 8_260)], "the first packet was lost");
+        assert_eq!(pressed(&[long[2], long[0], long[1]]), [('1', 100)], "in any order");
+        assert_eq!(pressed(&[long[0], (100, 900, 1, false, 160), long[2]]), [('1', 100), ('1', 900)]);
+        let very = [(0, 0, 5, false, 0xFFFF), (8_000, 0xFFFF, 5, false, 0xFFFF), (16_000, 0x1_FFFE, 5, true, 900)];
+        assert_eq!(pressed(&very), [('5', 0)]);
     }
 
     #[test]

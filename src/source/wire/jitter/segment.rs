@@ -27,6 +27,8 @@ pub(super) struct Segment {
     pub(super) highest: i64,
     came: i64,
     seen: [u64; SEEN as usize / 64],
+    /// Those of them of which nothing could be laid.
+    left_out: [u64; SEEN as usize / 64],
     /// Nothing of it is laid: it may still be moved.
     pub(super) opening: bool,
     pub(super) late_since: Option<u64>,
@@ -58,6 +60,7 @@ impl Segment {
             highest: i64::from(header.sequence) - 1,
             came: 0,
             seen: [0; SEEN as usize / 64],
+            left_out: [0; SEEN as usize / 64],
             opening: true,
             late_since: None,
             trend: Trend { since_ns: now_ns, ..Trend::default() },
@@ -103,6 +106,7 @@ impl Segment {
             self.highest += 1;
             let (word, bit) = Segment::bit(self.highest);
             self.seen[word] &= !bit;
+            self.left_out[word] &= !bit;
         }
         let (word, bit) = Segment::bit(sequence);
         let new = self.seen[word] & bit == 0;
@@ -112,14 +116,22 @@ impl Segment {
         new
     }
 
-    /// Whether a packet among `from..to` is known not to have come, or nothing is known of it any more.
+    /// Notes that it came and that its sound is lost all the same.
+    pub(super) fn leave_out(&mut self, sequence: i64) {
+        if sequence > self.highest - SEEN as i64 {
+            let (word, bit) = Segment::bit(sequence);
+            self.left_out[word] |= bit;
+        }
+    }
+
+    /// Whether a packet among `from..to` is known not to have come, or too late, or nothing is known of it any more.
     pub(super) fn lacks(&self, from: i64, to: i64) -> bool {
         let known = from > self.highest - SEEN as i64;
         from < to
             && (!known
                 || (from..to).any(|sequence| {
                     let (word, bit) = Segment::bit(sequence);
-                    self.seen[word] & bit == 0
+                    (self.seen[word] & !self.left_out[word]) & bit == 0
                 }))
     }
 

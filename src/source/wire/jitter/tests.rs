@@ -177,6 +177,48 @@ fn what_the_sender_did_not_send_is_absent_and_not_lost() {
 }
 
 #[test]
+fn an_outage_is_lost_as_far_as_that_shows_before_it_is_laid() {
+    let mut packets = sent(200, 1, 1);
+    packets.drain(50..100);
+    let (frames, counts) = line(packets);
+    assert_eq!(in_place(&frames), 150 * PACKET as usize);
+    assert_eq!((counts.lost, counts.jumps), (50, 0));
+    let (absent, lost) = (gone(&frames[..16_000], Why::Absent), gone(&frames[..16_000], Why::Source));
+    assert_eq!(absent + lost, 50 * PACKET as usize);
+    assert!(lost >= 1_900, "the last 250 ms of it: {lost}");
+}
+
+#[test]
+fn what_came_too_late_or_found_no_room_is_lost() {
+    let mut packets = sent(100, 1, 1);
+    packets[50].at += 400 * MS;
+    packets[51].at += 400 * MS;
+    let (frames, counts) = line(packets);
+    assert_eq!((counts.late, counts.lost), (2, 0));
+    assert_eq!(gone(&frames[..16_000], Why::Source), 2 * PACKET as usize);
+    // Without the next packet nothing of it was known when it was laid. With a packet that waits behind, it is.
+    let mut jitter = Jitter::new(RATE, 250);
+    let mut segments = Vec::new();
+    let big = [0u8; BYTES_MAX - 1_000];
+    for (packet, payload) in sent(3, 1, 1).iter().zip([&big[..320], &big, &big[..320]]) {
+        let frames = if payload.len() == 320 { PACKET } else { 1 };
+        let sound = Content::Sound { codec: L16, payload, frames };
+        segments.push(jitter.packet(packet.at, &packet.header, 1, sound));
+    }
+    assert_eq!(segments, [Taken::New; 3]);
+    let later = sent(5, 1, 1);
+    let sound = Content::Sound { codec: L16, payload: &big, frames: PACKET };
+    assert_eq!(jitter.packet(later[3].at, &later[3].header, 1, sound), Taken::Overflow);
+    assert_eq!(deliver(&mut jitter, &later[4], later[4].at), Taken::New);
+    let mut lost = 0;
+    jitter.tick(1_000 * MS, &mut |piece| match piece {
+        Piece::Missing { frames, why: Why::Source } => lost += frames,
+        _ => {}
+    });
+    assert_eq!(lost, u64::from(PACKET));
+}
+
+#[test]
 fn keys_between_sound_leave_a_gap_that_is_no_loss() {
     let mut packets = sent(30, 1, 1);
     for key in &mut packets[10..18] {
