@@ -42,8 +42,7 @@ impl Sound {
         let both = calls::samples()?.concat();
         let side = |side: usize| both.iter().skip(side).step_by(2).copied().collect::<Vec<i16>>();
         let sides = [side(0), side(1)];
-        let mulaw =
-            sides.each_ref().map(|side| side.iter().map(|v| audio_codec_algorithms::encode_ulaw(*v)).collect());
+        let mulaw = sides.each_ref().map(|side| side.iter().map(|v| audio_codec_algorithms::encode_ulaw(*v)).collect());
         let linear = sides.each_ref().map(|side| side.iter().flat_map(|v| v.to_le_bytes()).collect());
         Ok(Sound { mulaw: Arc::new(mulaw), linear: Arc::new(linear) })
     }
