@@ -15,8 +15,8 @@ use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 use zeroize::Zeroize;
 
-/// Gaps that may wait to be read. More of them become one long one.
-const GAPS_MAX: usize = 256;
+/// Gaps that may wait to be read; 24 bytes each, in every ring. More of them become one long one.
+const GAPS_MAX: usize = 64;
 const CLOSED: u64 = 1;
 
 /// A ring for `capacity` sample frames of `channels` interleaved channels each. Its memory is taken here, once:

@@ -2,7 +2,7 @@
 //!
 //! * The only thing that carries samples in is a [`Cleared`]; there is no other verb for them.
 //! * Gaps become zeros. Silent blocks are not written but left as holes, which read as zeros.
-//! * At most 64 KiB of cleared sound (16 KiB of a live call) wait in memory, and they are wiped when the writer is dropped.
+//! * At most 64 KiB of cleared sound (8 KiB of a live call) wait in memory, and they are wiped when the writer is dropped.
 //! * RF64 with a `ds64` chunk where the sound could pass 4 GiB (ING-05; EBU Tech 3306), decided when the file is begun.
 //! * The outlet of a call cannot fail, so the first error is kept and comes back from [`WavWriter::finish`]; nothing
 //!   is written after it.
@@ -26,8 +26,9 @@ pub(crate) use header::{header, header_bytes, is_rf64};
 
 /// Cleared sound that waits in memory, at most, bytes. A whole number of digest blocks.
 pub const BUFFER_BYTES: usize = 16 * BLOCK_BYTES;
-/// The same of a live call, of which there may be thousands: a second at 8 kHz.
-pub const LIVE_BUFFER_BYTES: usize = 4 * BLOCK_BYTES;
+/// The same of a live call, of which there may be thousands: half a second at 8 kHz, about what a checkpoint
+/// finds.
+pub const LIVE_BUFFER_BYTES: usize = 2 * BLOCK_BYTES;
 /// Bytes of a sample.
 pub const SAMPLE_BYTES: u64 = 2;
 

@@ -153,7 +153,7 @@ pub struct Desk {
     trouble: Mutex<Option<String>>,
     left: Mutex<Option<Left>>,
     leaks: Mutex<VecDeque<f64>>,
-    more: Mutex<Option<More>>,
+    more: Mutex<Vec<More>>,
     expecting: Mutex<BTreeMap<&'static str, Arc<dyn Expecting>>>,
     /// Figures since the start.
     pub figures: Figures,
@@ -229,12 +229,12 @@ impl Desk {
 
     /// Where further figures come from.
     pub fn figures_of(&self, more: More) {
-        *held(&self.more) = Some(more);
+        held(&self.more).push(more);
     }
 
     /// Further figures, those of one name together.
     pub fn more_figures(&self) -> Vec<Figure> {
-        held(&self.more).as_ref().map(|more| more()).unwrap_or_default()
+        held(&self.more).iter().flat_map(|more| more()).collect()
     }
 
     /// Who is to be told of every call that ended.

@@ -40,7 +40,7 @@ impl LiveOutlet {
 
     /// The talk line.
     pub fn talk(&self) -> impl Iterator<Item = char> + '_ {
-        self.talk.line.iter().copied()
+        self.talk.line.iter().copied().map(char::from)
     }
 
     /// Takes note of an event that is about to be applied.
@@ -117,7 +117,8 @@ impl Outlet for LiveOutlet {
 /// What became of the agent's side lately, a character for every 100 ms: the most telling of its units.
 #[derive(Debug, Default)]
 struct Talk {
-    line: VecDeque<char>,
+    /// ASCII.
+    line: VecDeque<u8>,
     at: u64,
     word: u8,
 }
@@ -126,8 +127,8 @@ impl Talk {
     fn add(&mut self, unit: Trace, rate_hz: u32) {
         let place = unit.span.from.0 * TALK_HZ / u64::from(rate_hz);
         while self.at < place {
-            let next = [' ', '.', 'b', 'p', 's'][usize::from(std::mem::take(&mut self.word))];
-            self.line.push_back(if next == ' ' { '.' } else { next });
+            let next = [b' ', b'.', b'b', b'p', b's'][usize::from(std::mem::take(&mut self.word))];
+            self.line.push_back(if next == b' ' { b'.' } else { next });
             if self.line.len() > TALK {
                 self.line.pop_front();
             }

@@ -14,14 +14,14 @@ pub(super) type Seal = (Sealing, Result<Worked, String>, Arc<AtomicUsize>);
 /// A call for a shard.
 pub(super) struct Seated {
     pub(super) key: u64,
-    pub(super) worker: Worker,
+    pub(super) worker: Box<Worker>,
     pub(super) sealing: Sealing,
 }
 
 /// A call on its shard.
 pub(super) struct InHand {
     pub(super) key: u64,
-    pub(super) worker: Worker,
+    pub(super) worker: Box<Worker>,
     pub(super) sealing: Sealing,
     /// Its rate, and its lane in the bank of that rate.
     pub(super) rate_hz: u32,
@@ -41,7 +41,7 @@ impl InHand {
         if self.broken.is_some() {
             return None;
         }
-        match catch_unwind(AssertUnwindSafe(|| work(&mut self.worker))) {
+        match catch_unwind(AssertUnwindSafe(|| work(&mut *self.worker))) {
             Ok(done) => Some(done),
             Err(panic) => {
                 self.break_off(&panic_text(&*panic));

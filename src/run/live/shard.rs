@@ -123,7 +123,7 @@ impl Seat<'_> {
     /// Gives the call to the shard.
     pub fn take(mut self, worker: Worker, sealing: Sealing) {
         self.taken = true;
-        let seated = Seated { key: self.key, worker, sealing };
+        let seated = Seated { key: self.key, worker: Box::new(worker), sealing };
         if let Some(calls) = &self.shard.calls
             && let Err(refused) = calls.send(seated)
         {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle as Runtime;
 
-use super::desk::Desk;
+use super::desk::{Desk, Figure};
 use crate::config::serve::Serve;
 use crate::source::audiosocket;
 use crate::source::exchange::Exchange;
@@ -33,6 +33,17 @@ pub struct Ground<'a> {
 pub fn start(ground: &Ground<'_>) -> Result<Vec<String>, String> {
     let mut lines = Vec::new();
     let receiver = receiver(ground)?;
+    if let Some(receiver) = &receiver {
+        let receiver = Arc::clone(receiver);
+        let figure = |(what, value): (&'static str, u64)| Figure {
+            name: "oneside_rtp_packets",
+            kind: "gauge",
+            help: "RTP, by what was made of it since the start: packets that counted, and those that did not.",
+            labels: vec![("what", what)],
+            value: value as f64,
+        };
+        ground.desk.figures_of(Box::new(move || receiver.figures().into_iter().map(figure).collect()));
+    }
     if let (Some(config), Some(receiver)) = (&ground.serve.announced, &receiver) {
         let (exchange, stop) = (Arc::clone(&ground.exchange), ground.stop.clone());
         let announced = rtp::announced::start(config.clone(), Arc::clone(receiver), exchange, ground.runtime, stop);

@@ -27,8 +27,8 @@ use crate::split::Delivery;
 use crate::store::StoreError;
 use crate::store::declined::{Declines, NotRecorded};
 
-/// Frames that a call hands over at a time, at most: 200 ms at 8 kHz. It is memory of every call.
-const BLOCK_FRAMES: usize = 1_600;
+/// Frames that a call hands over at a time, at most: 80 ms at 8 kHz. It is memory of every call, 14 bytes a frame.
+const BLOCK_FRAMES: usize = 640;
 /// Of a ring, how much may wait for the other stream of its call.
 const PATIENCE_PERCENT: u64 = 60;
 /// How often what could not be written to the list is tried again.
