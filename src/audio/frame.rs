@@ -9,11 +9,11 @@ use std::marker::PhantomData;
 use super::time::{MediaTime, Span};
 
 mod sealed {
-    pub trait Sealed {}
+    pub trait OneOfTwo {}
 }
 
 /// One of the two sides of a call. Sealed: there are these two and no third.
-pub trait Party: sealed::Sealed {
+pub trait Party: sealed::OneOfTwo {
     /// The side's name, for people.
     const NAME: &'static str;
 }
@@ -23,8 +23,8 @@ pub enum Agent {}
 /// The side whose recording needs a grant.
 pub enum Customer {}
 
-impl sealed::Sealed for Agent {}
-impl sealed::Sealed for Customer {}
+impl sealed::OneOfTwo for Agent {}
+impl sealed::OneOfTwo for Customer {}
 
 impl Party for Agent {
     const NAME: &'static str = "agent";

@@ -386,7 +386,8 @@ fn a_track_that_falls_silent_does_not_hold_the_other_up() {
     let call = server.exchange.call("CAf0");
     let (agent, customer) = (call.laid(Some(Party::Agent)), call.laid(Some(Party::Customer)));
     assert!(agent.samples.len() > 80 * 160, "{}", agent.samples.len());
-    assert_eq!(agent.samples.len(), customer.samples.len());
+    // They are looked at one after the other, while both go on.
+    assert!(agent.samples.len().abs_diff(customer.samples.len()) <= 1_600);
     // And when nothing comes at all, both go on with the clock.
     std::thread::sleep(Duration::from_millis(2_500));
     let later = call.laid(Some(Party::Agent));

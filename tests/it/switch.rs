@@ -195,7 +195,7 @@ fn mixmonitor() {
 fn wrong_side() {
     let [agent, customer] = sides("granted");
     let fifo = Fifo::start("wrong-side", "left");
-    fifo.sender(&stereo(&customer, &agent)[..2 * 9 * RATE], Pace { burst: 32_768, ..STEREO }).end();
+    fifo.sender(&stereo(&customer, &agent)[..2 * 12 * RATE], Pace { burst: 32_768, ..STEREO }).end();
     let scratch = fifo.over();
     keeps(&scratch.sound("out/17.5.agent.wav"), &customer, &agent);
 }

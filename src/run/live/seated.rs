@@ -41,7 +41,7 @@ impl InHand {
         if self.broken.is_some() {
             return None;
         }
-        match catch_unwind(AssertUnwindSafe(|| work(&mut *self.worker))) {
+        match catch_unwind(AssertUnwindSafe(|| work(&mut self.worker))) {
             Ok(done) => Some(done),
             Err(panic) => {
                 self.break_off(&panic_text(&*panic));

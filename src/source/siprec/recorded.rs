@@ -23,6 +23,8 @@ pub struct Refusal {
     pub code: u16,
     /// The stable word that it is counted by.
     pub reason: &'static str,
+    /// The exchange, which declined the call, has counted it.
+    pub counted: bool,
 }
 
 /// What recordings need.
@@ -74,7 +76,7 @@ impl Recorded {
         local: IpAddr,
         signalled_by: IpAddr,
     ) -> Result<Recorded, Refusal> {
-        let offer = body.offer.ok_or(Refusal { code: 488, reason: "no_offer" })?;
+        let offer = body.offer.ok_or(Refusal { code: 488, reason: "no_offer", counted: false })?;
         let origin =
             blake3::hash(call_id.as_bytes()).as_bytes().iter().take(8).fold(0, |id, byte| id << 8 | u64::from(*byte));
         let found = match body.metadata_unreadable {
@@ -123,7 +125,7 @@ impl Recorded {
         let offer = body.offer.unwrap_or_else(|| self.offer.clone());
         if offer.media.len() < self.offer.media.len() {
             // RFC 3264 §8: streams keep their places.
-            return Err(Refusal { code: 488, reason: "streams_missing" });
+            return Err(Refusal { code: 488, reason: "streams_missing", counted: false });
         }
         let metadata = match (self.metadata.clone(), body.metadata) {
             (Some(before), Some(update)) => Some(before.updated(update)),
@@ -329,7 +331,7 @@ fn open(
             continue;
         };
         if media.payloads.codecs().next().is_none() {
-            return Err(Refusal { code: 488, reason: "codec" });
+            return Err(Refusal { code: 488, reason: "codec", counted: false });
         }
         let port = receiver.bind().map_err(|declined| refusal(&declined))?;
         accepted.push(Accepted::To(port.number()));
@@ -389,5 +391,5 @@ fn refusal(declined: &Declined) -> Refusal {
         "codec" => 488,
         _ => 503,
     };
-    Refusal { code, reason: declined.reason }
+    Refusal { code, reason: declined.reason, counted: true }
 }

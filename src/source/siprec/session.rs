@@ -78,11 +78,11 @@ async fn begin(server: &Arc<Server>, id: &DialogId, invite: &Arc<Request>, peer:
     let dialog = Dialog::begin(invite, id.local_tag.clone());
     let interval = match session_expires(invite) {
         Ok(interval) => interval,
-        Err(answer) => return refuse(server, invite, peer, answer, "interval", id),
+        Err(answer) => return refuse(server, invite, peer, answer, Some("interval"), id),
     };
     let body = match body_of(invite) {
         Ok(body) => body,
-        Err((answer, reason)) => return refuse(server, invite, peer, answer, reason, id),
+        Err((answer, reason)) => return refuse(server, invite, peer, answer, Some(reason), id),
     };
     let (means, call_id) = (server.means.clone(), invite.call_id.clone());
     let (local, signalled_by) = (sound_at(server, peer), peer.source.ip());
@@ -90,11 +90,11 @@ async fn begin(server: &Arc<Server>, id: &DialogId, invite: &Arc<Request>, peer:
     let mut recorded = match begun {
         Ok(Ok(recorded)) => recorded,
         Ok(Err(refusal)) => {
-            let answer = answer_to(server, refusal);
-            return refuse(server, invite, peer, answer, refusal.reason, id);
+            let (answer, reason) = (answer_to(server, refusal), refusal.reason);
+            return refuse(server, invite, peer, answer, Some(reason).filter(|_| !refusal.counted), id);
         }
         // A panic: the call's own worker has shut its doors.
-        Err(_) => return refuse(server, invite, peer, Answer::new(500), "failed", id),
+        Err(_) => return refuse(server, invite, peer, Answer::new(500), Some("failed"), id),
     };
     let answer = accepted(peer, &mut recorded, interval, invite);
     let Some(bytes) = server.answer_bytes(invite, peer, answer, &id.local_tag) else {
@@ -126,10 +126,12 @@ fn refuse<T>(
     invite: &Request,
     peer: &Peer,
     answer: Answer,
-    reason: &'static str,
+    uncounted: Option<&'static str>,
     id: &DialogId,
 ) -> Option<T> {
-    server.means.exchange.declined("siprec", reason, None);
+    if let Some(reason) = uncounted {
+        server.means.exchange.declined("siprec", reason, None);
+    }
     // Forgotten before it is answered: a client may try again at once, in the same Call-ID.
     server.forget(id);
     server.answer(invite, peer, answer, &id.local_tag);

@@ -211,9 +211,10 @@ fn what_came_too_late_or_found_no_room_is_lost() {
     assert_eq!(jitter.packet(later[3].at, &later[3].header, 1, sound), Taken::Overflow);
     assert_eq!(deliver(&mut jitter, &later[4], later[4].at), Taken::New);
     let mut lost = 0;
-    jitter.tick(1_000 * MS, &mut |piece| match piece {
-        Piece::Missing { frames, why: Why::Source } => lost += frames,
-        _ => {}
+    jitter.tick(1_000 * MS, &mut |piece| {
+        if let Piece::Missing { frames, why: Why::Source } = piece {
+            lost += frames;
+        }
     });
     assert_eq!(lost, u64::from(PACKET));
 }
