@@ -49,7 +49,7 @@ impl std::fmt::Debug for Config {
 }
 
 /// A party that is expected.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Expected {
     /// The call.
     pub call: String,
@@ -65,6 +65,13 @@ pub struct Expected {
     pub private: bool,
     /// Health and the like.
     pub sensitive: bool,
+}
+
+/// Without the number and whose call it is.
+impl std::fmt::Debug for Expected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Expected({}, {:?}, alone: {})", self.call, self.party, self.alone)
+    }
 }
 
 /// What is counted of all connections.

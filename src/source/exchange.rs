@@ -3,6 +3,8 @@
 //! A source knows its protocol and nothing of stores, workers or doors. It is handed an [`Exchange`]; what it gets back
 //! are its ends of lock-free rings, one [`Leg`] a stream, and a [`CallLine`] for what the wire says about consent.
 
+mod print;
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -28,7 +30,7 @@ pub trait Exchange: Send + Sync {
 }
 
 /// A call that has come.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Arrival {
     /// Its name; no place for a telephone number.
     pub call: String,

@@ -25,7 +25,7 @@ enum Waiting {
 }
 
 /// A stretch of the line, in its order.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub enum Piece<'a> {
     /// Coded sound, a byte a frame.
     Sound(&'a [u8]),
@@ -35,6 +35,19 @@ pub enum Piece<'a> {
     Lost(u64),
     /// Frames that the sender sent none of.
     Absent(u64),
+}
+
+/// Without the sound.
+impl std::fmt::Debug for Piece<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (what, frames) = match self {
+            Piece::Sound(bytes) => ("Sound", bytes.len() as u64),
+            Piece::Undecoded(frames) => ("Undecoded", *frames),
+            Piece::Lost(frames) => ("Lost", *frames),
+            Piece::Absent(frames) => ("Absent", *frames),
+        };
+        write!(f, "{what}({frames} frames)")
+    }
 }
 
 /// The chunks of one track.

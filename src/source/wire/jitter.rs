@@ -38,7 +38,7 @@ const LAG_MAX_MS: i64 = 40;
 const TREND_MIN_MS: i64 = 20;
 
 /// What a packet holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Content<'a> {
     /// Sound that lasts so many frames of the line.
     Sound {
@@ -71,7 +71,7 @@ pub enum Taken {
 }
 
 /// The next piece of the line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Piece<'a> {
     /// Sound, of which the first `skip` frames are laid already.
     Sound {
@@ -382,6 +382,7 @@ impl Drop for Jitter {
 }
 
 mod counts;
+mod print;
 mod segment;
 
 #[cfg(test)]

@@ -100,7 +100,7 @@ impl Track {
 }
 
 /// Sound of one party, not decoded yet.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Media<'a> {
     /// Whose.
     pub track: Track,
@@ -109,6 +109,13 @@ pub struct Media<'a> {
     /// Where it belongs, ms since the stream began.
     pub timestamp_ms: Option<u64>,
     payload: Cow<'a, str>,
+}
+
+/// Without the sound.
+impl std::fmt::Debug for Media<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Media({:?}, {:?}, {:?} ms, {} frames)", self.track, self.chunk, self.timestamp_ms, self.frames())
+    }
 }
 
 impl Media<'_> {
