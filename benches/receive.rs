@@ -14,7 +14,7 @@ const FIRST_PORT: u16 = 20_000;
 const SECONDS: u64 = 6;
 /// Header and 20 ms of G.711.
 const PACKET_BYTES: usize = 172;
-const WAYS: [&str; 3] = ["sweep-10", "sweep-20", "tokio"];
+const WAYS: [&str; 4] = ["sweep-10", "sweep-20", "sweep-60", "tokio"];
 
 fn main() {
     let until = Instant::now() + Duration::from_secs(SECONDS);
@@ -22,6 +22,7 @@ fn main() {
         Some("send") => send(until + Duration::from_secs(1)),
         Some("sweep-10") => sweep(until, Duration::from_millis(10)),
         Some("sweep-20") => sweep(until, Duration::from_millis(20)),
+        Some("sweep-60") => sweep(until, Duration::from_millis(60)),
         Some("tokio") => tasks(until),
         _ => WAYS.iter().chain(&WAYS).for_each(|way| measure(way)),
     }

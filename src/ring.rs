@@ -172,6 +172,11 @@ impl<W: Word> Inlet<W> {
         self.samples.vacant_len() / self.channels
     }
 
+    /// A number made of what a push needs.
+    pub fn warm(&self) -> u64 {
+        self.placed ^ self.shared.closed.load() ^ self.samples.vacant_len() as u64
+    }
+
     /// Where the ring ends, for those who stamp events.
     pub fn position(&self) -> Position<W> {
         Position(Arc::clone(&self.shared))
@@ -263,8 +268,9 @@ impl<W: Word> Drain<W> {
         let (front, back) = out.split_at_mut(from_first);
         front.copy_from_slice(&first[..from_first]);
         back.copy_from_slice(&second[..back.len()]);
-        first[..from_first].zeroize();
-        second[..back.len()].zeroize();
+        // Plain stores, many at a time: the ring lives on, so they are not left out.
+        first[..from_first].fill(0);
+        second[..back.len()].fill(0);
         self.samples.skip(out.len());
     }
 

@@ -37,7 +37,7 @@ impl Cutter {
     pub fn listen(&mut self, until: MediaTime, last: bool, call: &mut Call, sides: &mut Sides) -> bool {
         assert!(self.in_hand.is_none(), "the frame in hand is settled first");
         let whole = (frame_end(self.frame, self.rate_hz).0 - self.at.0) as usize;
-        let there = sides.agent.len() - self.from;
+        let there = sides.agent.len().min(sides.customer.len()) - self.from;
         let length = if last { whole.min(there) } else { whole };
         if self.at >= until || there < length || length == 0 {
             sides.drop_front(std::mem::take(&mut self.from));
@@ -142,6 +142,13 @@ impl Sides {
             }
             Some(conversion) => conversion.take(delivery, block, &mut self.agent, &mut self.customer),
         }
+    }
+
+    /// Both sides as they wait, the agent's first, for who lays each by itself at the call's rate. They may be laid
+    /// unequally far; what both have is cut. Within their capacity: a plane that had to grow would leave a copy behind.
+    pub fn planes(&mut self) -> [&mut Vec<i16>; 2] {
+        assert!(self.conversion.is_none(), "what is laid on the planes has the call's rate");
+        [&mut self.agent, &mut self.customer]
     }
 
     /// Nothing more will come: what a converter still holds comes out.

@@ -3,17 +3,16 @@
 //! A source knows its protocol and nothing of stores, workers or doors. It is handed an [`Exchange`]; what it gets back
 //! are its ends of lock-free rings, one [`Leg`] a stream, and a [`CallLine`] for what the wire says about consent.
 
+mod leg;
 mod print;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::wire::pace::{JUDGE_MS, Pace};
+pub use self::leg::{Leg, Vouched};
 use crate::consent::Event;
-use crate::ring::{Inlet, Position, Why};
 use crate::split::{ChannelMap, Finding};
 
 /// Begins calls. Implemented by `run/`.
@@ -167,94 +166,6 @@ impl Declined {
     }
 }
 
-/// How often a call is told of a stream that is too fast.
-const TOLD_EVERY: Duration = Duration::from_millis(100);
-
-/// Our end of one stream. Dropped: the stream has ended; when all of a call have, the call is closed and sealed.
-pub struct Leg {
-    inlet: Inlet,
-    laid: u64,
-    channels: usize,
-    pace: Pace,
-    /// When the call was last told that it is too fast: not at every message, for a flood must not fill the way on which
-    /// others' calls are told.
-    found_out: Option<Instant>,
-    began: Instant,
-    vouched: Arc<Vouched>,
-    line: CallLine,
-}
-
-/// Whether the pace of a stream has been watched for long enough: until then what came of it waits in its ring. One that
-/// is found out shuts the call before that.
-#[derive(Debug, Default)]
-pub struct Vouched(OnceLock<Instant>);
-
-impl Vouched {
-    /// It has, or nothing came yet.
-    pub fn is_plausible(&self) -> bool {
-        self.0.get().is_none_or(|began| began.elapsed() >= Duration::from_millis(JUDGE_MS))
-    }
-}
-
-impl Leg {
-    /// The end of a ring with `channels`, at a pace that is held against the clock.
-    pub fn new(inlet: Inlet, channels: usize, pace: Pace, line: CallLine) -> (Leg, Arc<Vouched>) {
-        let vouched = Arc::new(Vouched::default());
-        let (found_out, began) = (None, Instant::now());
-        let leg = Leg { inlet, laid: 0, channels, pace, found_out, began, vouched: Arc::clone(&vouched), line };
-        (leg, vouched)
-    }
-
-    /// Lays sound behind what is there, interleaved if the stream is. Never waits; what finds no room is counted as lost
-    /// and keeps its length.
-    pub fn sound(&mut self, samples: &[i16]) {
-        self.laid += (samples.len() / self.channels) as u64;
-        self.inlet.push(samples);
-    }
-
-    /// Lays so many frames of silence: they are missing.
-    pub fn missing(&mut self, frames: u64, why: Why) {
-        if frames > 0 {
-            self.laid += frames;
-            self.inlet.skip(frames, why);
-        }
-    }
-
-    /// Frames laid so far: the place of the next one.
-    pub fn end(&self) -> u64 {
-        self.laid
-    }
-
-    /// So many new frames arrived at `now`; told before they are laid. Held against the clock. A stream that is faster than it can be shuts the call.
-    pub fn pace(&mut self, frames: u64, now: Instant) {
-        let nanos = u64::try_from(now.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
-        self.vouched.0.get_or_init(|| now);
-        if let Err(too_fast) = self.pace.came(nanos, frames)
-            && self.found_out.is_none_or(|told| now.saturating_duration_since(told) >= TOLD_EVERY)
-        {
-            self.found_out = Some(now);
-            self.line.contradict(Finding::TooFast { per_mille: too_fast.per_mille });
-        }
-    }
-
-    /// Sound that arrives now and belongs behind what is there.
-    pub fn heard(&mut self, samples: &[i16], now: Instant) {
-        self.pace((samples.len() / self.channels) as u64, now);
-        self.sound(samples);
-    }
-
-    /// A pause that we asked for begins or ends: what lies before it does not excuse what comes.
-    pub fn pause_known(&mut self, now: Instant) {
-        let nanos = u64::try_from(now.saturating_duration_since(self.began).as_nanos()).unwrap_or(u64::MAX);
-        self.pace.forget(nanos);
-    }
-
-    /// Where its ring ends.
-    pub fn position(&self) -> Position {
-        self.inlet.position()
-    }
-}
-
 /// What the wire says about a call.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Said {
@@ -312,80 +223,83 @@ pub type Tell = Box<dyn Fn(Said) + Send + Sync>;
 
 /// A call, as its source sees it.
 #[derive(Clone)]
-pub struct CallLine(Arc<Inner>);
+pub struct CallLine {
+    inner: Arc<Inner>,
+    /// Looked at for every packet: not behind another pointer.
+    standing: Arc<Standing>,
+}
 
 struct Inner {
     call: String,
     tell: Tell,
-    standing: Arc<Standing>,
 }
 
 impl CallLine {
     /// The line of a call.
     pub fn new(call: String, tell: Tell, standing: Arc<Standing>) -> CallLine {
-        CallLine(Arc::new(Inner { call, tell, standing }))
+        CallLine { inner: Arc::new(Inner { call, tell }), standing }
     }
 
     /// The call's name.
     pub fn call(&self) -> &str {
-        &self.0.call
+        &self.inner.call
     }
 
     /// Whether both are of the same call, not only of the same name.
     pub fn is(&self, other: &CallLine) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.inner, &other.inner)
     }
 
     /// Something was signalled.
     pub fn say(&self, event: Event) {
-        (self.0.tell)(Said::Event { event, expires: None, place: None });
+        (self.inner.tell)(Said::Event { event, expires: None, place: None });
     }
 
     /// Something was signalled, and its place on the line is known: frames at the source's rate.
     pub fn say_at(&self, event: Event, place: u64) {
-        (self.0.tell)(Said::Event { event, expires: None, place: Some(place) });
+        (self.inner.tell)(Said::Event { event, expires: None, place: Some(place) });
     }
 
     /// A grant by a standing token (CON-16).
     pub fn say_token(&self, event: Event, expires: Option<Timestamp>) {
-        (self.0.tell)(Said::Event { event, expires, place: None });
+        (self.inner.tell)(Said::Event { event, expires, place: None });
     }
 
     /// A key was pressed. `place`: where it ended on the line, if the wire tells it.
     pub fn digit(&self, party: Party, digit: char, place: Option<u64>) {
-        (self.0.tell)(Said::Digit { party, digit, place });
+        (self.inner.tell)(Said::Digit { party, digit, place });
     }
 
     /// A key that was told of is not released yet.
     pub fn still_down(&self, party: Party, digit: char, place: Option<u64>) {
-        (self.0.tell)(Said::StillDown { party, digit, place });
+        (self.inner.tell)(Said::StillDown { party, digit, place });
     }
 
     /// What arrives is not what was said: both sides are withheld, and the result says so.
     pub fn contradict(&self, finding: Finding) {
         // Seen by the worker even if the word finds no room.
-        self.0.standing.contradicted.store(true, Ordering::Release);
-        (self.0.tell)(Said::Contradicted(finding));
+        self.standing.contradicted.store(true, Ordering::Release);
+        (self.inner.tell)(Said::Contradicted(finding));
     }
 
     /// Whether a grant stands, or stands ahead.
     pub fn customer_wanted(&self) -> bool {
-        self.0.standing.customer_wanted.load(Ordering::Acquire)
+        self.standing.customer_wanted.load(Ordering::Acquire)
     }
 
     /// Whether the customer refused, or took the grant back, and did not change that since: nothing of that side is needed.
     pub fn customer_refused(&self) -> bool {
-        self.0.standing.customer_refused.load(Ordering::Acquire)
+        self.standing.customer_refused.load(Ordering::Acquire)
     }
 
     /// Whether nothing of either side is wanted now: a pause, a private stretch, the end of a window.
     pub fn stopped(&self) -> bool {
-        self.0.standing.stopped.load(Ordering::Acquire)
+        self.standing.stopped.load(Ordering::Acquire)
     }
 
     /// Whether the call was closed on our side: time to hang up.
     pub fn is_over(&self) -> bool {
-        self.0.standing.over.load(Ordering::Acquire)
+        self.standing.over.load(Ordering::Acquire)
     }
 }
 

@@ -244,6 +244,19 @@ pub fn walk(dir: &Path, visit: &mut dyn FnMut(&Path) -> Result<(), StoreError>) 
     Ok(())
 }
 
+/// Writes all of `bytes` at this byte of the file, in one call of the system where it takes them at once.
+#[cfg(unix)]
+pub(super) fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, at)
+}
+
+/// Writes all of `bytes` at this byte of the file.
+#[cfg(not(unix))]
+pub(super) fn write_all_at(mut file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    use std::io::{Seek, SeekFrom, Write};
+    file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

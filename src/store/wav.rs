@@ -7,7 +7,7 @@
 //! * The outlet of a call cannot fail, so the first error is kept and comes back from [`WavWriter::finish`]; nothing
 //!   is written after it.
 
-use std::io::{Seek, SeekFrom, Write};
+use std::io::{Seek, SeekFrom};
 use std::ops::Range;
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::digest::{self, BLOCK_BYTES, SoundDigest};
 use super::error::{Naming, StoreError};
-use super::files::Aside;
+use super::files::{self, Aside};
 use crate::call::Span;
 use crate::consent::Cleared;
 
@@ -265,8 +265,7 @@ impl WavWriter {
         digest.take(bytes, |run| {
             if error.is_none() {
                 let at = data_at + run.start as u64;
-                let file = aside.file();
-                let written = file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(&bytes[run]));
+                let written = files::write_all_at(aside.file(), &bytes[run], at);
                 *error = written.err().map(|source| StoreError::io("write", &target, Some(at), source));
             }
         });
@@ -283,8 +282,7 @@ impl WavWriter {
         if waiting.iter().any(|byte| *byte != 0) {
             let at = header_bytes(self.rf64) + from;
             let target = self.aside.target().to_path_buf();
-            let file = self.aside.file();
-            let written = file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(waiting));
+            let written = files::write_all_at(self.aside.file(), waiting, at);
             written.map_err(|source| StoreError::io("write", &target, Some(at), source))?;
         }
         Ok(())
@@ -297,7 +295,7 @@ impl WavWriter {
             .ok_or_else(|| StoreError::TooLong { file: target.clone(), limit: self.samples_max })?;
         let file = self.aside.file();
         file.set_len(header.len() as u64 + length_samples * SAMPLE_BYTES).naming("set the length of", &target)?;
-        file.seek(SeekFrom::Start(0)).and_then(|_| file.write_all(&header)).naming("write the header of", &target)?;
+        files::write_all_at(file, &header, 0).naming("write the header of", &target)?;
         Ok(header)
     }
 
@@ -309,10 +307,10 @@ impl WavWriter {
         // Behind its end there is nothing to wipe, and on a full disk no room to do so.
         let end = file.metadata().naming("look at", &target)?.len().min(data_at + bytes.end);
         let mut at = data_at + bytes.start;
-        let mut wiped = file.seek(SeekFrom::Start(at)).map(|_| ());
+        let mut wiped = Ok(());
         while wiped.is_ok() && at < end {
             let now = (end - at).min(BLOCK_BYTES as u64);
-            wiped = file.write_all(&[0; BLOCK_BYTES][..now as usize]);
+            wiped = files::write_all_at(file, &[0; BLOCK_BYTES][..now as usize], at);
             at += now;
         }
         // What could be wiped is made so for good, whatever else failed.

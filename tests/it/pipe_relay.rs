@@ -254,7 +254,7 @@ impl Intake for Broken {
         self.inner.ends()
     }
 
-    fn digest(&self) -> (u64, String) {
+    fn digest(&self) -> Option<(u64, String)> {
         self.inner.digest()
     }
 }

@@ -1,4 +1,4 @@
-//! A call on its shard, and the detectors of those at one rate.
+//! Calls on their shard: those of a group have their speech decided together.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicUsize;
 
 use super::sealing::{Sealing, panic_text};
 use super::worker::{Turn, Worked, Worker};
+use crate::voice::bank::Mode;
 use crate::voice::{Bank, Speech};
 
 /// A call that is over, for those who seal, and the count in which it stands until it is.
@@ -23,14 +24,11 @@ pub(super) struct InHand {
     pub(super) key: u64,
     pub(super) worker: Box<Worker>,
     pub(super) sealing: Sealing,
-    /// Its rate, and its lane in the bank of that rate.
-    pub(super) rate_hz: u32,
-    pub(super) lane: usize,
-    pub(super) turn: Turn,
+    turn: Turn,
     /// Nothing will come any more, and what was left has come out.
-    pub(super) drained: bool,
+    drained: bool,
     /// A frame of it is in hand.
-    pub(super) listens: bool,
+    listens: bool,
     /// It panicked: what.
     pub(super) broken: Option<String>,
 }
@@ -50,16 +48,131 @@ impl InHand {
         }
     }
 
-    pub(super) fn break_off(&mut self, why: &str) {
+    fn break_off(&mut self, why: &str) {
         self.broken = Some(why.to_owned());
         self.turn = Turn::Over;
         self.listens = false;
     }
+
+    /// Listens to the next frame that is there. Whether there is one.
+    fn listen(&mut self) -> bool {
+        if self.turn == Turn::Over && !self.drained {
+            self.try_to(Worker::drain);
+            self.drained = true;
+        }
+        let last = self.drained;
+        self.listens = self.try_to(|worker| worker.listen(last)).unwrap_or(false);
+        self.listens
+    }
 }
 
-/// The detectors of the calls at one rate.
-pub(super) struct Lanes {
-    pub(super) bank: Bank,
-    pub(super) free: Vec<usize>,
-    pub(super) speech: Vec<Speech>,
+/// Calls in a group: the lanes of its bank.
+pub(super) const GROUP: usize = 16;
+/// Blocks of one call that are taken in one turn: one that catches up does not hold up the others.
+const BLOCKS_MAX: usize = 8;
+
+/// Calls at one rate, each on a lane of their bank.
+pub(super) struct Group {
+    rate_hz: u32,
+    /// Their sound is placed by when it arrives.
+    pub(super) by_arrival: bool,
+    mode: Mode,
+    bank: Bank,
+    calls: [Option<InHand>; GROUP],
+}
+
+impl Group {
+    /// A group for calls such as this one.
+    pub(super) fn for_such_as(call: &Seated, mode: Mode) -> Group {
+        let (rate_hz, by_arrival) = (call.worker.rate_hz, call.worker.intake.is_placed_by_arrival());
+        Group { rate_hz, by_arrival, mode, bank: Bank::new(GROUP, rate_hz, mode), calls: [const { None }; GROUP] }
+    }
+
+    /// Whether the call fits in.
+    pub(super) fn has_room_for(&self, call: &Seated) -> bool {
+        let kind = (call.worker.rate_hz, call.worker.intake.is_placed_by_arrival());
+        kind == (self.rate_hz, self.by_arrival) && self.calls.iter().any(Option::is_none)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.calls.iter().all(Option::is_none)
+    }
+
+    /// Takes in a call; there must be room. Its lane.
+    pub(super) fn seat(&mut self, Seated { key, worker, sealing }: Seated) -> usize {
+        let lane = self.calls.iter().position(Option::is_none).expect("there is room");
+        self.bank.renew(lane);
+        let (turn, drained, listens, broken) = (Turn::Idle, false, false, None);
+        self.calls[lane] = Some(InHand { key, worker, sealing, turn, drained, listens, broken });
+        lane
+    }
+
+    pub(super) fn call(&mut self, lane: usize) -> Option<&mut InHand> {
+        self.calls[lane].as_mut()
+    }
+
+    pub(super) fn any_over(&self) -> bool {
+        self.calls.iter().flatten().any(|call| call.turn == Turn::Over)
+    }
+
+    /// Calls that are over, which leave.
+    pub(super) fn part(&mut self) -> impl Iterator<Item = InHand> + '_ {
+        self.calls.iter_mut().filter_map(|call| call.take_if(|call| call.turn == Turn::Over))
+    }
+
+    /// What is there of each call is taken in, settled and written, and what is due is done.
+    pub(super) fn run(&mut self) {
+        for call in self.calls.iter_mut().flatten().filter(|call| call.broken.is_none()) {
+            call.turn = Turn::Came;
+        }
+        for _ in 0..BLOCKS_MAX {
+            let mut came = false;
+            for call in self.calls.iter_mut().flatten().filter(|call| call.turn == Turn::Came) {
+                if let Some(turn) = call.try_to(Worker::take_in) {
+                    call.turn = turn;
+                    came |= turn == Turn::Came;
+                }
+            }
+            self.settle();
+            if !came {
+                break;
+            }
+        }
+        for call in self.calls.iter_mut().flatten() {
+            call.try_to(Worker::look_after);
+        }
+    }
+
+    /// Settles every frame that is there: a frame of each call at a time, all decided together.
+    fn settle(&mut self) {
+        loop {
+            let mut any = false;
+            for call in self.calls.iter_mut().flatten() {
+                any |= call.listen();
+            }
+            if !any {
+                return;
+            }
+            let mut speech = [Speech::default(); GROUP];
+            let heard = self.calls.each_ref().map(|call| match call {
+                Some(call) if call.listens => call.worker.heard(),
+                _ => &[],
+            });
+            let bank = &mut self.bank;
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| bank.decide(&heard, &mut speech))) {
+                return self.break_off(&panic_text(&*panic));
+            }
+            for (call, speech) in self.calls.iter_mut().zip(speech) {
+                if let Some(call) = call.as_mut().filter(|call| call.listens) {
+                    call.try_to(|worker| worker.settle(speech));
+                }
+            }
+        }
+    }
+
+    /// Nobody knows any more what its detectors know: its calls are sealed, and others go on.
+    fn break_off(&mut self, why: &str) {
+        self.calls.iter_mut().flatten().for_each(|call| call.break_off(why));
+        self.bank = Bank::new(GROUP, self.rate_hz, self.mode);
+    }
 }

@@ -1,10 +1,14 @@
-//! Many calls on few threads: each shard is one thread with its calls, which drains them, has the speech of all of them
-//! decided by one bank, and writes what was cleared.
+//! Many calls on few threads: each shard is one thread with its calls, in groups whose speech is decided by one bank; it
+//! drains them and writes what was cleared.
+//!
+//! Every 20 ms it is the turn of one group of six. What a call needs has left the processor's caches when its turn comes,
+//! and fetching it again costs more than a frame does: so there are six frames of each call to be settled then, and a
+//! group is small enough to stay in the cache until it is done.
 //!
 //! A panic in a call ends the recording of that call alone. What is asked of a call is answered between two sweeps, by
 //! the thread that has it. Calls that are over are sealed by a thread of their own: that waits for the disk.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,20 +19,19 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounde
 
 use super::ask::{Asked, Asks};
 use super::sealing::{Sealing, panic_text};
-use super::seated::{InHand, Lanes, Seal, Seated};
+use super::seated::{Group, InHand, Seal, Seated};
 use super::sweeps::Sweeps;
-use super::worker::{Paces, Turn, Worker};
+use super::worker::{Paces, Worker};
 use crate::voice::bank::Mode;
-use crate::voice::{Bank, Speech};
 
-/// How often a shard sweeps its calls: a frame of telephone sound.
-pub const SWEEP: Duration = Duration::from_millis(20);
+/// How often a shard takes a turn.
+const TICK: Duration = Duration::from_millis(20);
+/// How many turns there are until it is a call's turn again.
+const TURNS: usize = 6;
 /// How often the calls of a shard are looked after: a kill loses this and the holdback (SEC-05).
-pub const PACES: Paces = Paces { checkpoint: Duration::from_millis(450), publish: Duration::from_millis(450) };
+pub const PACES: Paces = Paces { checkpoint: Duration::from_millis(230), publish: Duration::from_millis(450) };
 /// What may be asked of the calls of a shard and wait.
 const ASKS_MAX: usize = 16_384;
-/// Blocks of one call that are taken in one sweep: one that catches up does not hold up the others.
-const BLOCKS_MAX: usize = 8;
 /// How long what is asked of a call waits until the call has its seat.
 const EARLY: Duration = Duration::from_millis(200);
 
@@ -147,8 +150,11 @@ impl Drop for Seat<'_> {
 /// A shard's thread and what it has.
 struct Floor {
     mode: Mode,
-    calls: Vec<InHand>,
-    lanes: BTreeMap<u32, Lanes>,
+    groups: Vec<Group>,
+    /// In which group a call is, and on which lane.
+    places: HashMap<u64, (usize, usize)>,
+    /// Which of the [`TURNS`] is next.
+    turn: usize,
     sweeps: Arc<Sweeps>,
     seals: Sender<Seal>,
     load: Arc<AtomicUsize>,
@@ -158,12 +164,13 @@ struct Floor {
 
 impl Floor {
     fn new(mode: Mode, sweeps: Arc<Sweeps>, seals: Sender<Seal>, load: Arc<AtomicUsize>) -> Floor {
-        Floor { mode, calls: Vec::new(), lanes: BTreeMap::new(), sweeps, seals, load, early: Vec::new() }
+        let (groups, places) = (Vec::new(), HashMap::new());
+        Floor { mode, groups, places, turn: 0, sweeps, seals, load, early: Vec::new() }
     }
 
     fn run(mut self, seated: &Receiver<Seated>, asks: &Receiver<(u64, Asked)>) {
         let mut closing = false;
-        while !closing || !self.calls.is_empty() {
+        while !closing || !self.places.is_empty() {
             let began = Instant::now();
             closing |= self.seat_all(seated);
             while let Ok((key, asked)) = asks.try_recv() {
@@ -171,15 +178,16 @@ impl Floor {
                 self.answer(key, asked);
             }
             self.answer_early();
+            let any = !self.places.is_empty();
             self.sweep(asks);
-            if !self.calls.is_empty() {
+            if any {
                 self.sweeps.add(began.elapsed());
             }
-            self.wait(began + SWEEP, seated, asks);
+            self.wait(began + TICK, seated, asks);
         }
     }
 
-    /// Waits for the next sweep; what is asked is answered meanwhile.
+    /// Waits for the next turn; what is asked is answered meanwhile.
     fn wait(&mut self, until: Instant, seated: &Receiver<Seated>, asks: &Receiver<(u64, Asked)>) {
         loop {
             match asks.recv_deadline(until) {
@@ -188,7 +196,7 @@ impl Floor {
                     self.answer(key, asked);
                 }
                 Err(RecvTimeoutError::Timeout) => return,
-                Err(RecvTimeoutError::Disconnected) => return std::thread::sleep(SWEEP),
+                Err(RecvTimeoutError::Disconnected) => return std::thread::sleep(TICK),
             }
         }
     }
@@ -209,138 +217,67 @@ impl Floor {
         }
     }
 
-    fn seat(&mut self, Seated { key, worker, sealing }: Seated) {
-        let (mode, rate_hz) = (self.mode, worker.rate_hz);
-        let lanes = self.lanes.entry(rate_hz).or_insert_with(|| Lanes {
-            bank: Bank::new(0, rate_hz, mode),
-            free: Vec::new(),
-            speech: Vec::new(),
+    fn seat(&mut self, call: Seated) {
+        let key = call.key;
+        let group = self.groups.iter().position(|group| group.has_room_for(&call));
+        let group = group.unwrap_or_else(|| {
+            self.groups.push(Group::for_such_as(&call, self.mode));
+            self.groups.len() - 1
         });
-        let lane = match lanes.free.pop() {
-            Some(lane) => {
-                lanes.bank.renew(lane);
-                lane
-            }
-            None => {
-                lanes.speech.push(Speech::default());
-                lanes.bank.grow()
-            }
-        };
-        // Keys grow, so the calls stay in their order.
-        self.calls.push(InHand {
-            key,
-            worker,
-            sealing,
-            rate_hz,
-            lane,
-            turn: Turn::Idle,
-            drained: false,
-            listens: false,
-            broken: None,
-        });
-        if self.calls.iter().rev().nth(1).is_some_and(|before| before.key > key) {
-            self.calls.sort_by_key(|call| call.key);
-        }
+        let lane = self.groups[group].seat(call);
+        self.places.insert(key, (group, lane));
+    }
+
+    fn call(&mut self, key: u64) -> Option<&mut InHand> {
+        let (group, lane) = *self.places.get(&key)?;
+        self.groups[group].call(lane)
     }
 
     fn answer(&mut self, key: u64, asked: Asked) {
-        match self.calls.binary_search_by_key(&key, |call| call.key) {
-            Ok(index) => drop(self.calls[index].try_to(|worker| worker.answer(asked))),
+        match self.call(key) {
+            Some(call) => drop(call.try_to(|worker| worker.answer(asked))),
             // It is over, or it has not been seated yet: the desk knows it a moment earlier.
-            Err(_) => self.early.push((Instant::now() + EARLY, key, asked)),
+            None => self.early.push((Instant::now() + EARLY, key, asked)),
         }
     }
 
     /// What was asked too early is asked again; who asked too late is told so by what is dropped.
     fn answer_early(&mut self) {
-        let now = Instant::now();
-        for (until, key, asked) in std::mem::take(&mut self.early) {
-            match self.calls.binary_search_by_key(&key, |call| call.key) {
-                Ok(index) => drop(self.calls[index].try_to(|worker| worker.answer(asked))),
-                Err(_) if now < until => self.early.push((until, key, asked)),
-                Err(_) => {}
-            }
-        }
-    }
-
-    fn sweep(&mut self, asks: &Receiver<(u64, Asked)>) {
-        for call in self.calls.iter_mut().filter(|call| call.broken.is_none()) {
-            call.turn = Turn::Came;
-        }
-        for _ in 0..BLOCKS_MAX {
-            let mut came = false;
-            for call in self.calls.iter_mut().filter(|call| call.turn == Turn::Came) {
-                if let Some(turn) = call.try_to(Worker::take_in) {
-                    call.turn = turn;
-                    came |= turn == Turn::Came;
-                }
-            }
-            self.settle();
-            if !came {
-                break;
-            }
-        }
-        for call in &mut self.calls {
-            call.try_to(Worker::look_after);
-        }
-        self.part(asks);
-    }
-
-    /// Settles every frame that is there: a frame of each call at a time, all decided together.
-    fn settle(&mut self) {
-        loop {
-            let mut any = false;
-            for call in &mut self.calls {
-                if call.turn == Turn::Over && !call.drained {
-                    call.try_to(Worker::drain);
-                    call.drained = true;
-                }
-                let last = call.drained;
-                call.listens = call.try_to(|worker| worker.listen(last)).unwrap_or(false);
-                any |= call.listens;
-            }
-            if !any {
-                return;
-            }
-            let mut broken = None;
-            for (rate_hz, lanes) in &mut self.lanes {
-                let mut frames: Vec<&[i16]> = vec![&[]; lanes.bank.lanes()];
-                for call in self.calls.iter().filter(|call| call.rate_hz == *rate_hz && call.listens) {
-                    frames[call.lane] = call.worker.heard();
-                }
-                let decided = catch_unwind(AssertUnwindSafe(|| lanes.bank.decide(&frames, &mut lanes.speech)));
-                if let Err(panic) = decided {
-                    broken = Some((*rate_hz, panic_text(&*panic)));
-                }
-            }
-            if let Some((rate_hz, why)) = broken {
-                // Nobody knows any more what its detectors know: its calls are sealed, and others go on.
-                self.calls.iter_mut().filter(|call| call.rate_hz == rate_hz).for_each(|call| call.break_off(&why));
-                self.lanes.remove(&rate_hz);
-            }
-            for call in self.calls.iter_mut().filter(|call| call.listens) {
-                let speech = self.lanes[&call.rate_hz].speech[call.lane];
-                call.try_to(|worker| worker.settle(speech));
-            }
-        }
-    }
-
-    /// Calls that are over leave the shard and are sealed.
-    fn part(&mut self, asks: &Receiver<(u64, Asked)>) {
-        if self.calls.iter().all(|call| call.turn != Turn::Over) {
+        if self.early.is_empty() {
             return;
         }
+        let now = Instant::now();
+        for (until, key, asked) in std::mem::take(&mut self.early) {
+            match self.call(key) {
+                Some(call) => drop(call.try_to(|worker| worker.answer(asked))),
+                None if now < until => self.early.push((until, key, asked)),
+                None => {}
+            }
+        }
+    }
+
+    /// The groups whose turn it is. Where the time of an arrival counts it is always their turn.
+    fn sweep(&mut self, asks: &Receiver<(u64, Asked)>) {
+        self.turn = (self.turn + 1) % TURNS;
+        for group in 0..self.groups.len() {
+            if group % TURNS != self.turn && !self.groups[group].by_arrival {
+                continue;
+            }
+            self.groups[group].run();
+            if self.groups[group].any_over() {
+                self.part(group, asks);
+            }
+        }
+    }
+
+    /// Calls of a group that are over leave the shard and are sealed.
+    fn part(&mut self, group: usize, asks: &Receiver<(u64, Asked)>) {
         // What was said before its streams ended may have been a no.
         while let Ok((key, asked)) = asks.try_recv() {
             self.answer(key, asked);
         }
-        let (over, going): (Vec<_>, Vec<_>) = self.calls.drain(..).partition(|call| call.turn == Turn::Over);
-        self.calls = going;
-        for call in over {
-            if let Some(lanes) = self.lanes.get_mut(&call.rate_hz) {
-                lanes.free.push(call.lane);
-            }
-            let InHand { worker, sealing, broken, .. } = call;
+        for InHand { key, worker, sealing, broken, .. } in self.groups[group].part() {
+            self.places.remove(&key);
             worker.tell_over();
             let worked = match broken {
                 None => catch_unwind(AssertUnwindSafe(|| worker.finish())).map_err(|panic| panic_text(&*panic)),
@@ -351,6 +288,9 @@ impl Floor {
             };
             // The sealers live as long as the shards.
             let _ = self.seals.send((sealing, worked, Arc::clone(&self.load)));
+        }
+        while self.groups.last().is_some_and(Group::is_empty) {
+            self.groups.pop();
         }
     }
 }

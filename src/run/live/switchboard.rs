@@ -27,8 +27,8 @@ use crate::split::Delivery;
 use crate::store::StoreError;
 use crate::store::declined::{Declines, NotRecorded};
 
-/// Frames that a call hands over at a time, at most: 80 ms at 8 kHz. It is memory of every call, 14 bytes a frame.
-const BLOCK_FRAMES: usize = 640;
+/// Frames that a call hands over at a time, at most: 140 ms at 8 kHz. It is memory of every call, 4 bytes a frame.
+const BLOCK_FRAMES: usize = 1_120;
 /// Of a ring, how much may wait for the other stream of its call.
 const PATIENCE_PERCENT: u64 = 60;
 /// How often what could not be written to the list is tried again.
@@ -350,11 +350,11 @@ fn lay_out(arrival: &Arrival, line: &CallLine, ring_ms: u64) -> Result<(Legs, So
             let stream = || {
                 let (leg, drain, vouched) = leg(1);
                 let vouch = Arc::new(move || vouched.is_plausible());
-                (leg, Stream::new(drain, clock(), by_arrival, vouch, BLOCK_FRAMES))
+                (leg, Stream::new(drain, clock(), by_arrival, vouch))
             };
             let ((agent, agent_stream), (customer, customer_stream)) = (stream(), stream());
             let patience = frames * PATIENCE_PERCENT as usize / 100;
-            let intake = TwoRings::new([agent_stream, customer_stream], patience, rate_hz, rate_hz);
+            let intake = TwoRings::new([agent_stream, customer_stream], patience, rate_hz);
             (Legs::Apart { agent, customer }, TwoRings::delivery(), Box::new(intake) as Box<dyn Intake>)
         }
     };

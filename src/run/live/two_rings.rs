@@ -4,14 +4,14 @@
 //! come. A stream that delivers nothing while the other goes on is waited for as long as the other one's ring allows
 //! (the sender may have stalled, and what it kept is worth having); then silence is laid for it, and what comes of it
 //! late is left out, so that later sound never shifts.
+//!
+//! What was read of a stream lies at once where the call takes its frames from, on the plane of its side; of the side that
+//! has come further, what is ahead waits there too.
 
 use std::collections::VecDeque;
 
-use zeroize::{Zeroize, Zeroizing};
-
 use super::arrival::{Advice, ArrivalClock};
-use super::intake::{Came, Intake, OneSided, RingEnds, Vouch, digest_into, missing, opening_place};
-use crate::audio::rate::converted_len;
+use super::intake::{Came, Intake, OneSided, RingEnds, Vouch, missing, opening_place};
 use crate::call::{MediaTime, Missing, Of, Span};
 use crate::ring::{Drain, Piece};
 use crate::run::line::Sides;
@@ -25,10 +25,7 @@ pub struct Stream {
     /// The clock lays silence where the sender paused.
     by_arrival: bool,
     vouched: Vouch,
-    /// What was read and waits for the other stream: `waiting[..filled]`.
-    waiting: Zeroizing<Vec<i16>>,
-    filled: usize,
-    /// Frames of it that lie on the line, those that wait among them.
+    /// Frames of it that lie on the line, those that wait for the other stream among them.
     placed: u64,
     /// Silence that is still to be laid, and why.
     owed: Option<(u64, Missing)>,
@@ -41,52 +38,35 @@ pub struct Stream {
 
 impl Stream {
     /// The end of `drain` (mono). `by_arrival`: the clock lays silence where the sender paused.
-    pub fn new(drain: Drain, clock: ArrivalClock, by_arrival: bool, vouched: Vouch, block_frames: usize) -> Stream {
-        let waiting = Zeroizing::new(vec![0; block_frames]);
-        Stream {
-            drain,
-            clock,
-            by_arrival,
-            vouched,
-            waiting,
-            filled: 0,
-            placed: 0,
-            owed: None,
-            debt: 0,
-            late: 0,
-            ended: false,
-        }
+    pub fn new(drain: Drain, clock: ArrivalClock, by_arrival: bool, vouched: Vouch) -> Stream {
+        Stream { drain, clock, by_arrival, vouched, placed: 0, owed: None, debt: 0, late: 0, ended: false }
     }
 
     fn is_vouched_for(&self) -> bool {
         (self.vouched)()
     }
 
-    /// Frames that have come and are not on the line.
-    fn backlog(&self) -> usize {
-        self.filled + self.drain.waiting()
-    }
-
-    fn room(&self) -> usize {
-        self.waiting.len() - self.filled
-    }
-
     /// Lays silence behind what waits, as far as there is room. What was laid.
-    fn lay(&mut self, frames: u64, why: Missing) -> Option<(u64, u64, Missing)> {
-        let now = frames.min(self.room() as u64);
+    fn lay(&mut self, plane: &mut Vec<i16>, frames: u64, why: Missing) -> Option<(u64, u64, Missing)> {
+        let now = frames.min(room(plane) as u64);
         self.owed = (frames > now).then_some((frames - now, why));
-        self.waiting[self.filled..self.filled + now as usize].fill(0);
-        self.filled += now as usize;
+        plane.resize(plane.len() + now as usize, 0);
         let from = self.placed;
         self.placed += now;
         (now > 0).then_some((from, now, why))
     }
 
     /// Reads what is there; each stretch of silence that it lays is told.
-    fn fill(&mut self, now: u64, opens_ahead: bool, mut laid: impl FnMut(u64, u64, Missing)) {
-        while self.room() > 0 && !self.ended {
+    fn fill(
+        &mut self,
+        plane: &mut Vec<i16>,
+        now: u64,
+        opens_ahead: bool,
+        mut laid: impl FnMut(u64, u64, Missing),
+    ) {
+        while room(plane) > 0 && !self.ended {
             if let Some((frames, why)) = self.owed.take() {
-                if let Some((from, frames, why)) = self.lay(frames, why) {
+                if let Some((from, frames, why)) = self.lay(plane, frames, why) {
                     laid(from, frames, why);
                 }
                 continue;
@@ -108,8 +88,12 @@ impl Stream {
                 // It keeps its own line; the clock only says where something opens.
                 self.clock.look(now, self.drain.position().end(), opens_ahead);
             }
-            match self.drain.read(&mut self.waiting[self.filled..]) {
-                Piece::Sound(frames) => self.take(frames),
+            let before = plane.len();
+            plane.resize(before + room(plane).min(self.drain.waiting()), 0);
+            let piece = self.drain.read(&mut plane[before..]);
+            plane.truncate(before + if let Piece::Sound(frames) = piece { frames } else { 0 });
+            match piece {
+                Piece::Sound(frames) => self.take(plane, frames),
                 Piece::Gap { frames, why } => {
                     let late = frames.min(self.debt);
                     self.debt -= late;
@@ -122,27 +106,35 @@ impl Stream {
     }
 
     /// Sound was read behind what waits. What is late lies where silence was laid, and is left out.
-    fn take(&mut self, frames: usize) {
+    fn take(&mut self, plane: &mut Vec<i16>, frames: usize) {
         let late = self.debt.min(frames as u64) as usize;
-        self.debt -= late as u64;
-        self.late += late as u64;
-        let came = &mut self.waiting[self.filled..self.filled + frames];
-        came.copy_within(late.., 0);
-        came[frames - late..].zeroize();
-        self.filled += frames - late;
+        if late > 0 {
+            self.debt -= late as u64;
+            self.late += late as u64;
+            let from = plane.len() - frames;
+            plane.copy_within(from + late.., from);
+            let end = plane.len() - late;
+            plane[end..].fill(0);
+            plane.truncate(end);
+        }
         self.placed += (frames - late) as u64;
-    }
-
-    fn drop_front(&mut self, frames: usize) {
-        self.waiting.copy_within(frames..self.filled, 0);
-        self.waiting[self.filled - frames..self.filled].zeroize();
-        self.filled -= frames;
     }
 
     /// Nothing of it will come any more.
     fn is_done(&self) -> bool {
-        self.ended && self.filled == 0 && self.owed.is_none()
+        self.ended && self.owed.is_none()
     }
+}
+
+/// Samples for which a plane has room.
+fn room(plane: &Vec<i16>) -> usize {
+    plane.capacity() - plane.len()
+}
+
+/// How many samples each side has that the other one has not.
+fn ahead(planes: [&mut Vec<i16>; 2]) -> [usize; 2] {
+    let [agent, customer] = planes.map(|plane| plane.len());
+    [agent.saturating_sub(customer), customer.saturating_sub(agent)]
 }
 
 /// Two streams, the agent's first.
@@ -151,31 +143,15 @@ pub struct TwoRings {
     /// Frames of a stream that may wait for the other one.
     patience: usize,
     hurried: bool,
-    map: Delivery,
-    both: Zeroizing<Vec<i16>>,
     news: VecDeque<OneSided>,
     placed: u64,
-    source_hz: u32,
     rate_hz: u32,
-    digest: blake3::Hasher,
 }
 
 impl TwoRings {
-    /// Joins two streams at `source_hz` for a call at `rate_hz`; one waits at most `patience` frames for the other.
-    pub fn new(streams: [Stream; 2], patience: usize, source_hz: u32, rate_hz: u32) -> TwoRings {
-        let both = Zeroizing::new(vec![0; 2 * streams[0].waiting.len()]);
-        TwoRings {
-            streams,
-            patience,
-            hurried: false,
-            map: TwoRings::delivery(),
-            both,
-            news: VecDeque::new(),
-            placed: 0,
-            source_hz,
-            rate_hz,
-            digest: blake3::Hasher::new(),
-        }
+    /// Joins two streams at the call's rate; one waits at most `patience` frames for the other.
+    pub fn new(streams: [Stream; 2], patience: usize, rate_hz: u32) -> TwoRings {
+        TwoRings { streams, patience, hurried: false, news: VecDeque::new(), placed: 0, rate_hz }
     }
 
     /// How what it delivers is laid out: the agent first.
@@ -183,53 +159,41 @@ impl TwoRings {
         Delivery::Both(ChannelMap::new(AgentChannel(0), 2).expect("two channels have a map"))
     }
 
-    fn lies_at(&self, frames: u64) -> MediaTime {
-        MediaTime(converted_len(frames, self.source_hz, self.rate_hz))
-    }
-
-    fn fill(&mut self, now: u64, opens_ahead: bool) {
-        let (source_hz, rate_hz) = (self.source_hz, self.rate_hz);
-        let lies_at = |frames| MediaTime(converted_len(frames, source_hz, rate_hz));
-        for (stream, of) in self.streams.iter_mut().zip([Of::Agent, Of::Customer]) {
-            stream.fill(now, opens_ahead, |from, frames, why| {
-                let span = Span::new(lies_at(from), lies_at(from + frames));
+    fn fill(&mut self, now: u64, opens_ahead: bool, sides: &mut Sides) {
+        let parties = self.streams.iter_mut().zip(sides.planes()).zip([Of::Agent, Of::Customer]);
+        for ((stream, plane), of) in parties {
+            stream.fill(plane, now, opens_ahead, |from, frames, why| {
+                let span = Span::new(MediaTime(from), MediaTime(from + frames));
                 self.news.push_back(OneSided { of, span, frames, from, why });
             });
             let late = std::mem::take(&mut stream.late);
             if late > 0 {
                 // Its place is taken: it counts as lost, and changes nothing on the line.
-                let here = lies_at(self.placed);
+                let here = MediaTime(self.placed);
                 let span = Span::new(here, here);
                 self.news.push_back(OneSided { of, span, frames: late, from: self.placed, why: Missing::Lost });
             }
         }
     }
 
-    fn tell(&mut self, of: Of, from: u64, frames: u64, why: Missing) {
-        let span = Span::new(self.lies_at(from), self.lies_at(from + frames));
-        self.news.push_back(OneSided { of, span, frames, from, why });
-    }
-
     /// Silence for a stream that is late or over, so that the other one can go on.
-    fn wait_no_longer(&mut self, hurried: bool) {
+    fn wait_no_longer(&mut self, sides: &mut Sides) {
+        let ahead = ahead(sides.planes());
         for (index, of) in [(0, Of::Agent), (1, Of::Customer)] {
-            let (other, here) = (&self.streams[1 - index], &self.streams[index]);
-            if here.filled > 0 || other.filled == 0 {
+            let other = ahead[1 - index];
+            if other == 0 {
                 continue;
             }
-            let over = here.ended || hurried;
-            if !over && other.backlog() < self.patience {
+            let over = self.streams[index].ended || self.hurried;
+            if !over && other + self.streams[1 - index].drain.waiting() < self.patience {
                 continue;
             }
-            let frames = other.filled as u64;
-            let why = Missing::Absent;
             let stream = &mut self.streams[index];
-            let laid = stream.lay(frames, why);
-            if !over {
-                stream.debt += laid.map_or(0, |(_, frames, _)| frames);
-            }
+            let laid = stream.lay(sides.planes()[index], other as u64, Missing::Absent);
             if let Some((from, frames, why)) = laid {
-                self.tell(of, from, frames, why);
+                stream.debt += if over { 0 } else { frames };
+                let span = Span::new(MediaTime(from), MediaTime(from + frames));
+                self.news.push_back(OneSided { of, span, frames, from, why });
             }
         }
     }
@@ -240,25 +204,17 @@ impl Intake for TwoRings {
         if self.is_judging() {
             return Came::Nothing;
         }
-        self.fill(now, opens_ahead);
-        self.wait_no_longer(self.hurried);
-        let [agent, customer] = &self.streams;
-        let frames = agent.filled.min(customer.filled);
-        if frames == 0 {
-            let done = self.streams.iter().all(Stream::is_done);
+        let both = |sides: &mut Sides| sides.planes().map(|plane| plane.len()).into_iter().min().unwrap_or(0);
+        let before = both(sides);
+        self.fill(now, opens_ahead, sides);
+        self.wait_no_longer(sides);
+        let after = both(sides);
+        if after == before {
+            let done = ahead(sides.planes()) == [0, 0] && self.streams.iter().all(Stream::is_done);
             return if done { Came::Ended } else { Came::Nothing };
         }
-        let pairs = self.both[..2 * frames].as_chunks_mut::<2>().0.iter_mut();
-        for ((pair, agent), customer) in pairs.zip(agent.waiting.iter()).zip(customer.waiting.iter()) {
-            *pair = [*agent, *customer];
-        }
-        let block = &mut self.both[..2 * frames];
-        digest_into(&mut self.digest, block);
-        sides.take(&self.map, block);
-        block.zeroize();
-        self.streams.iter_mut().for_each(|stream| stream.drop_front(frames));
-        self.placed += frames as u64;
-        Came::Sound(frames as u64)
+        self.placed += (after - before) as u64;
+        Came::Sound((after - before) as u64)
     }
 
     fn opens_from(&self, now: u64, ring_end: u64) -> MediaTime {
@@ -273,11 +229,15 @@ impl Intake for TwoRings {
     }
 
     fn place(&self, place: u64) -> MediaTime {
-        opening_place(place, self.source_hz, self.rate_hz)
+        opening_place(place, self.rate_hz, self.rate_hz)
     }
 
     fn ends(&self) -> RingEnds {
         RingEnds(self.streams.iter().map(|stream| stream.drain.position()).collect())
+    }
+
+    fn is_placed_by_arrival(&self) -> bool {
+        self.streams.iter().any(|stream| stream.by_arrival)
     }
 
     fn is_judging(&self) -> bool {
@@ -291,10 +251,6 @@ impl Intake for TwoRings {
 
     fn one_sided(&mut self) -> Option<OneSided> {
         self.news.pop_front()
-    }
-
-    fn digest(&self) -> (u64, String) {
-        (self.digest.count(), self.digest.finalize().to_hex().to_string())
     }
 }
 

@@ -11,7 +11,7 @@ const MS: u64 = 1_000_000;
 fn stream(by_arrival: bool) -> (Inlet, Stream) {
     let (inlet, drain) = ring(5 * RATE as usize, 1);
     let clock = if by_arrival { ArrivalClock::new(RATE, 100) } else { ArrivalClock::of_a_device(RATE, 100) };
-    (inlet, Stream::new(drain, clock, by_arrival, Arc::new(|| true), 1_600))
+    (inlet, Stream::new(drain, clock, by_arrival, Arc::new(|| true)))
 }
 
 struct World {
@@ -29,7 +29,7 @@ impl World {
     fn new(by_arrival: bool) -> World {
         let ((agent_in, agent), (customer_in, customer)) = (stream(by_arrival), stream(by_arrival));
         World {
-            rings: TwoRings::new([agent, customer], 3 * RATE as usize, RATE, RATE),
+            rings: TwoRings::new([agent, customer], 3 * RATE as usize, RATE),
             inlets: [Some(agent_in), Some(customer_in)],
             sides: Sides::in_blocks(1_600, RATE, RATE),
             now_ms: 1_000,

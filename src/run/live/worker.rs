@@ -210,8 +210,9 @@ impl Worker {
             self.call.contradict(Finding::SideUnknown { what });
         }
         self.publish();
-        let (bytes, digest) = self.intake.digest();
-        self.out.digest(bytes, &digest);
+        if let Some((bytes, digest)) = self.intake.digest() {
+            self.out.digest(bytes, &digest);
+        }
         let closing = self.call.close(&mut self.out);
         Worked { missing: self.meter.missing(), closing, out: self.out }
     }

@@ -168,20 +168,25 @@ impl Receiving {
         self.lock = Lock::default();
     }
 
+    /// A number made of what a look at it needs: see [`super::sweep`].
+    pub(super) fn warm(&self) -> u64 {
+        let lock = u64::from(self.lock.from.is_some()) ^ u64::from(self.port.is_some());
+        lock ^ self.jitter.warm() ^ self.leg.warm() ^ self.pressed ^ self.ignored.payload ^ self.sound.len() as u64
+    }
+
     pub(super) fn counts(&self) -> PartyCounts {
         PartyCounts { stream: self.jitter.counts(), ignored: self.ignored, keys: self.pressed }
     }
 
     /// Reads what lies in the socket. Whether something came that counts.
-    pub(super) fn read(&mut self, began: Instant) -> bool {
-        let mut datagram = [0u8; DATAGRAM_MAX];
+    pub(super) fn read(&mut self, began: Instant, datagram: &mut [u8; DATAGRAM_MAX]) -> bool {
         let mut heard = false;
         for _ in 0..BURST_MAX {
             let Some(port) = &self.port else { return heard };
-            match port.socket.recv_from(&mut datagram) {
+            match port.socket.recv_from(datagram) {
                 Ok((length, from)) => {
                     heard |= self.datagram(&datagram[..length], from, began);
-                    datagram[..length].zeroize();
+                    datagram[..length].fill(0);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 // An ICMP error of a datagram that we did not send, or an interruption: the next sweep reads on.
@@ -286,7 +291,7 @@ impl Receiving {
                 sound.clear();
                 decoder.decode(codec, payload, sound);
                 leg.sound(&sound[(skip as usize).min(sound.len())..]);
-                sound.as_mut_slice().zeroize();
+                sound.fill(0);
             }
         });
     }

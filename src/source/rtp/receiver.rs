@@ -17,7 +17,7 @@ use crate::source::wire::payload::{Payloads, line_hz};
 
 /// How late sound may be placed because the first packets of a stream were slow, and how late a sweep may look, ms:
 /// added to the delay it is what a call declares as its worst buffering.
-const PLACED_LATE_MS: u32 = 60;
+const PLACED_LATE_MS: u32 = 120;
 /// How long a port that was given back is not bound again.
 pub const REST: Duration = Duration::from_secs(60);
 
@@ -212,8 +212,8 @@ impl Receiver {
         agent: Option<(Port, Stream)>,
         customer: Option<(Port, Stream)>,
     ) -> Session {
-        let id = self.next_session.fetch_add(1, Ordering::Relaxed);
-        let sweeper = self.sweepers[id as usize % self.sweepers.len()].clone();
+        let (number, sweepers) = (self.next_session.fetch_add(1, Ordering::Relaxed), self.sweepers.len() as u64);
+        let (id, sweeper) = (number / sweepers, self.sweepers[(number % sweepers) as usize].clone());
         let (line, shared) = (begun.line.clone(), Arc::new(Shared::default()));
         let (delay_ms, allow) = (self.settings.delay_ms, Arc::clone(&self.allow));
         let task = Task {

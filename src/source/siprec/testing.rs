@@ -115,7 +115,7 @@ pub fn config() -> SiprecConfig {
 pub fn serve(config: SiprecConfig) -> Served {
     let (exchange, stop) = (Arc::new(FakeExchange::default()), Stop::new());
     let address = [127, 0, 0, 1].into();
-    let settings = Settings { address, advertise: None, ports: [0, 0], allow: Vec::new(), delay_ms: 60, sweepers: 1 };
+    let settings = Settings { address, advertise: None, ports: [0, 0], allow: Vec::new(), delay_ms: 250, sweepers: 1 };
     let receiver = Arc::new(Receiver::start(settings).unwrap());
     let at = start(config, receiver, exchange.clone(), &Handle::current(), stop.clone()).unwrap();
     Served { exchange, at, stop }

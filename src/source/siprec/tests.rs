@@ -345,6 +345,8 @@ async fn sound_and_keys_of_both_parties_arrive_at_the_right_ends() {
             .any(|said| matches!(said, Said::Digit { party: Party::Customer, digit: '1', .. }))
     })
     .await;
+    // What came last is laid, too.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     assert_eq!(client.within("BYE", "", "").await, 200);
     // µ-law 0x80 is the loudest positive sample, 0x00 the loudest negative one.
     let heard: Vec<Vec<i16>> = {

@@ -200,6 +200,14 @@ impl Jitter {
         self.laid as u64
     }
 
+    /// A number made of what the next packet needs: see `source/rtp/sweep.rs`.
+    pub fn warm(&self) -> u64 {
+        let segment = self.segment.as_ref().map_or(0, |segment| segment.warm());
+        let due = self.pending.front().map_or(0, |slot| slot.place as u64 ^ u64::from(slot.payload.first().copied().unwrap_or(0)));
+        let spare = self.spare.last().map_or(0, |spare| spare.capacity() as u64);
+        self.laid as u64 ^ self.counts.packets ^ segment ^ due ^ spare
+    }
+
     /// What was counted so far.
     pub fn counts(&self) -> Counts {
         let mut counts = self.counts;
@@ -223,7 +231,9 @@ impl Jitter {
     }
 
     fn frames(&self, ns: u64) -> i64 {
-        (u128::from(ns) * u128::from(self.line_hz) / 1_000_000_000) as i64
+        const SECOND: u64 = 1_000_000_000;
+        let hz = u64::from(self.line_hz);
+        (ns / SECOND * hz + ns % SECOND * hz / SECOND) as i64
     }
 
     fn ms(&self, ms: i64) -> i64 {
@@ -367,7 +377,8 @@ impl Jitter {
 
     fn recycle(&mut self, mut payload: Vec<u8>) {
         self.bytes -= payload.len();
-        payload.as_mut_slice().zeroize();
+        payload.fill(0);
+        std::hint::black_box(&payload);
         payload.clear();
         if self.spare.len() < PACKETS_MAX / 8 {
             self.spare.push(payload);

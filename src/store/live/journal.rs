@@ -4,7 +4,7 @@
 //! determined the outputs, except the samples. It holds no sound, and no name that the events do not carry.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -222,7 +222,7 @@ impl Journal {
 
     fn append(&mut self) -> Result<(), StoreError> {
         let Journal { file, line, bytes, .. } = self;
-        let written = file.seek(SeekFrom::Start(*bytes)).and_then(|_| file.write_all(line));
+        let written = files::write_all_at(file, line, *bytes);
         if let Err(source) = written {
             // Half a line would hide those that follow it.
             let _ = file.set_len(*bytes);
