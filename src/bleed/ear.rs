@@ -1,7 +1,7 @@
 //! The guard with its proofs: every unit that it finds to be the agent's own comes with a [`Heard`] for that stretch.
 
 use super::guard::{self, Guard};
-use super::{Heard, Leak, Reference};
+use super::{Heard, Leak, Reference, Unheard};
 use crate::audio::{Levels, MediaTime, Span};
 
 /// Units that may wait for an answer: those of the look-ahead and of the frame in hand, rounded up to a power of two.
@@ -38,10 +38,10 @@ impl Ear {
         Ear { guard: Guard::new(reference), spans: [nowhere; WAITING], heard: 0, asked: 0 }
     }
 
-    /// Hears the levels of one frame, and where its two units lie.
-    pub fn hear(&mut self, levels: &Levels, units: [Span; 2]) {
+    /// Hears the levels of one frame, and where its two units lie. `unheard`: what of it did not come.
+    pub fn hear(&mut self, levels: &Levels, unheard: Unheard, units: [Span; 2]) {
         assert!(self.heard - self.asked <= WAITING as u64 - 2, "frames are answered for in their turn");
-        self.guard.hear(levels);
+        self.guard.hear(levels, unheard);
         for span in units {
             self.spans[self.heard as usize % WAITING] = span;
             self.heard += 1;

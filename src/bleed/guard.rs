@@ -7,15 +7,17 @@
 //! call's first double talk.
 //!
 //! Limits. A customer who speaks first at -3 dB or more in the microphone can pass for the agent's echo (one synthetic
-//! call of four let 0.2 s through). A coupling that jumps leaks until the likeness is sure, 0.2 to 0.5 s.
+//! call of four let 0.2 s through). A coupling that jumps leaks until the likeness is sure, 0.2 to 0.5 s. Where the
+//! customer's sound did not come, what it would have caused cannot be known: such units pass as those of one party do, are
+//! counted as not compared, and teach nothing; nor do those in which the microphone's did not come.
 //!
 //! Real-time: no allocation, no clock, integers only; the state is about 2 KiB of levels, never a sample.
 
-use super::Reference;
 use super::evidence::{AHEAD_UNITS, Evidence, Seen};
 use super::leak::{Account, Leak};
 use super::likeness::{ALIKE, ALIKE_BESIDE_AGENT, Likeness};
 use super::path::{AUDIBLE, LEAST, Path, Recent, SILENT, YOUNG_UNITS};
+use super::{Reference, Unheard};
 use crate::audio::level::{Level, Levels, OCTAVE, tenths_db};
 
 /// Frames that must have been heard after the one a verdict is asked for: 100 ms.
@@ -98,6 +100,10 @@ pub struct Guard {
     since_agent_units: u32,
     alike_frames: u32,
     alike: u32,
+    /// One bit for each unit: the customer's sound did not come. The newest is the lowest.
+    customer_unheard: u64,
+    /// The same of the agent's.
+    agent_unheard: u64,
     units: u64,
 }
 
@@ -120,28 +126,40 @@ impl Guard {
             since_agent_units: FLOOR_LOST,
             alike_frames: 0,
             alike: 0,
+            customer_unheard: 0,
+            agent_unheard: 0,
             units: 0,
         }
     }
 
-    /// Hears one 20 ms frame.
-    pub fn hear(&mut self, levels: &Levels) {
+    /// Hears one 20 ms frame. `unheard`: what of it did not come, which is silence that nobody heard and teaches nothing.
+    pub fn hear(&mut self, levels: &Levels, unheard: Unheard) {
         if self.reference == Reference::OneParty {
             self.units += 2;
             return;
         }
-        let customer = self.without_echo(levels);
-        self.bleed.hear(customer, levels.agent);
+        self.customer_unheard = self.customer_unheard << 2 | if unheard.customer { 0b11 } else { 0 };
+        self.agent_unheard = self.agent_unheard << 2 | if unheard.agent { 0b11 } else { 0 };
+        let customer = self.without_echo(levels, unheard);
+        if unheard == Unheard::default() {
+            self.bleed.hear(customer, levels.agent);
+        } else {
+            customer.into_iter().for_each(|level| self.bleed.pass(level));
+        }
         for (agent, customer) in levels.agent.into_iter().zip(customer) {
-            self.noise = agent.min(self.noise + 1);
-            self.agent.push(agent);
+            if unheard.agent {
+                self.agent.push(self.noise);
+            } else {
+                self.noise = agent.min(self.noise + 1);
+                self.agent.push(agent);
+            }
             if customer > AUDIBLE {
                 self.account.customer(customer);
             }
         }
         self.units += 2;
         let line = if customer == [SILENT; 2] { SILENT } else { middle(levels.customer) };
-        self.compare(line, middle(levels.agent));
+        self.compare(line, middle(levels.agent), unheard == Unheard::default());
         self.judge_frame();
     }
 
@@ -157,6 +175,8 @@ impl Guard {
             }
             self.units += 2;
             self.alike <<= 1;
+            self.customer_unheard <<= 2;
+            self.agent_unheard <<= 2;
             self.judge_frame();
         }
     }
@@ -175,7 +195,10 @@ impl Guard {
         let back = self.units - 1 - JUDGED_BACK as u64 - unit;
         assert!(back < 60, "unit {unit} was asked too late");
         if self.evidence.own(back) {
-            self.account.kept(unit);
+            let ago = self.units - 1 - unit;
+            // What did not come of the agent's is not kept either, whatever is said of it.
+            let uncompared = self.customer_unheard & !self.agent_unheard;
+            self.account.kept(unit, uncompared >> ago & 1 == 0);
             Verdict::Own
         } else if self.evidence.quiet(back) {
             Verdict::Quiet
@@ -198,16 +221,22 @@ impl Guard {
     }
 
     /// The customer's levels, silent where the line carries no more than the agent's own echo (ONE-05).
-    fn without_echo(&mut self, levels: &Levels) -> [Level; 2] {
+    fn without_echo(&mut self, levels: &Levels, unheard: Unheard) -> [Level; 2] {
+        let agent = if unheard.agent { SILENT } else { audible(middle(levels.agent)) };
+        if unheard.customer {
+            self.echo.pass(agent);
+            return [SILENT; 2];
+        }
         let customer = middle(levels.customer);
         // The frame as a whole is compared, as it was learnt: a syllable that begins in its second half must not slip past.
-        let echo = self.echo.expect(audible(middle(levels.agent)), customer);
+        let echo = self.echo.expect(agent, customer);
         if customer > echo + ECHO_SLACK { levels.customer.map(audible) } else { [SILENT; 2] }
     }
 
-    /// Whether the microphone follows the customer at a level that the bleed path does not expect.
-    fn compare(&mut self, customer: Level, agent: Level) {
-        let threshold = (self.bleed.peak() - LIKE_REACH).max(AUDIBLE);
+    /// Whether the microphone follows the customer at a level that the bleed path does not expect. Nothing is compared where
+    /// either was not `heard`.
+    fn compare(&mut self, customer: Level, agent: Level, heard: bool) {
+        let threshold = if heard { (self.bleed.peak() - LIKE_REACH).max(AUDIBLE) } else { Level::MAX };
         let beside_agent = self.since_agent_units < AGENT_RECENT_UNITS;
         let limit = if beside_agent { ALIKE_BESIDE_AGENT } else { ALIKE };
         let found = self.likeness.hear(customer, agent, threshold, limit);
@@ -244,7 +273,9 @@ impl Guard {
             self.account.judged(unit, agent, expected);
         }
         let customer_heard = self.bleed.is_heard(back);
-        let keeps_floor = self.keeps_floor(agent, above_noise, customer_heard);
+        // A customer who was not heard may have spoken, and be what the microphone hears.
+        let customer_silent = !customer_heard && self.customer_unheard >> back & ((1 << BLEED_LANES) - 1) == 0;
+        let keeps_floor = self.keeps_floor(agent, above_noise, customer_silent);
         if customer_heard && above_noise < NOISE_REACH {
             return Seen { quiet: true, ..Seen::default() };
         }
@@ -259,10 +290,10 @@ impl Guard {
     }
 
     /// Whether the agent, surely heard while the customer was silent, goes on although some delay is still unknown.
-    fn keeps_floor(&mut self, agent: Level, above_noise: Level, customer_heard: bool) -> bool {
+    fn keeps_floor(&mut self, agent: Level, above_noise: Level, customer_silent: bool) -> bool {
         self.floor_units = (self.floor_units + 1).min(FLOOR_LOST);
         self.since_agent_units = (self.since_agent_units + 1).min(FLOOR_LOST);
-        if !customer_heard && above_noise > VOICE_REACH {
+        if customer_silent && above_noise > VOICE_REACH {
             self.floor = agent.max(self.floor - FLOOR_FALL);
             self.floor_units = 0;
             self.since_agent_units = 0;

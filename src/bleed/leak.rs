@@ -14,7 +14,7 @@ const WAITING: usize = 32;
 pub enum Leak {
     /// One party only: there is no customer's side to compare with.
     NotMeasurable,
-    /// Both sides were heard.
+    /// Both sides were heard, at least now and then.
     Measured(Figures),
 }
 
@@ -31,6 +31,17 @@ pub struct Figures {
     /// before the customer was heard. It assumes that the coupling holds also while the agent speaks, and cannot see
     /// what a coupling that has just jumped let through.
     pub residual_db: Option<f64>,
+    /// Seconds of microphone called own.
+    pub own_s: f64,
+    /// Seconds of these in which nothing of the customer came to be compared with.
+    pub uncompared_s: f64,
+}
+
+impl Figures {
+    /// Whether they speak for what was called own: at least nine tenths of it were compared.
+    pub fn is_compared(&self) -> bool {
+        self.uncompared_s * 10.0 <= self.own_s
+    }
 }
 
 #[derive(Debug)]
@@ -38,13 +49,23 @@ pub(super) struct Account {
     shares: [Level; WAITING],
     customer_units: u64,
     withheld_units: u64,
+    own_units: u64,
+    uncompared_units: u64,
     customer_power: u64,
     residual_power: u64,
 }
 
 impl Account {
     pub(super) const fn new() -> Account {
-        Account { shares: [0; WAITING], customer_units: 0, withheld_units: 0, customer_power: 0, residual_power: 0 }
+        Account {
+            shares: [0; WAITING],
+            customer_units: 0,
+            withheld_units: 0,
+            own_units: 0,
+            uncompared_units: 0,
+            customer_power: 0,
+            residual_power: 0,
+        }
     }
 
     /// One unit of an audible customer.
@@ -58,7 +79,10 @@ impl Account {
         self.shares[unit as usize % WAITING] = agent.min(expected + ABOVE_EDGE);
     }
 
-    pub(super) fn kept(&mut self, unit: u64) {
+    /// Unit `unit` was called own. `compared`: there was something to compare it with.
+    pub(super) fn kept(&mut self, unit: u64, compared: bool) {
+        self.own_units += 1;
+        self.uncompared_units += u64::from(!compared);
         let share = self.shares[unit as usize % WAITING];
         if share > 0 {
             self.residual_power = self.residual_power.saturating_add(power(share));
@@ -76,6 +100,8 @@ impl Account {
             coupling_db: coupling.map(|level| decibels(i32::from(level))),
             customer_s: self.customer_units as f64 / 100.0,
             withheld_s: self.withheld_units as f64 / 100.0,
+            own_s: self.own_units as f64 / 100.0,
+            uncompared_s: self.uncompared_units as f64 / 100.0,
             residual_db: heard.then(|| decibels(log2(self.residual_power.max(1)) - log2(self.customer_power))),
         }
     }

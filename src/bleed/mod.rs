@@ -51,6 +51,15 @@ impl Heard {
     }
 }
 
+/// Which sides of a frame did not come, or not all of it: silence stands in their place, and nobody heard it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unheard {
+    /// The agent's.
+    pub agent: bool,
+    /// The customer's.
+    pub customer: bool,
+}
+
 /// What the guard has to compare the microphone with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -64,7 +73,8 @@ pub enum Reference {
 /// Leak figures for the manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Leak {
-    /// False where there was no customer's side to compare with.
+    /// False where there was no customer's side to compare with, or where it did not come in more than a tenth of what the
+    /// guard called the agent's.
     pub measurable: bool,
     /// The learnt coupling from the customer's line to the agent's microphone, dB (lower edge; −45 is none heard);
     /// absent before 1 s of customer.
@@ -88,11 +98,11 @@ impl From<leak::Leak> for Leak {
                 residual_db: None,
             },
             leak::Leak::Measured(figures) => Leak {
-                measurable: true,
+                measurable: figures.is_compared(),
                 coupling_db: figures.coupling_db.map(tenths),
                 customer_active_s: figures.customer_s,
                 withheld_s: figures.withheld_s,
-                residual_db: figures.residual_db.map(tenths),
+                residual_db: figures.residual_db.filter(|_| figures.is_compared()).map(tenths),
             },
         }
     }

@@ -86,6 +86,11 @@ impl Gaps {
         }
     }
 
+    /// Whether anything of `span` is missing.
+    pub fn meets(&self, span: Span) -> bool {
+        self.0.iter().any(|(gap, _)| gap.from < span.until && gap.until > span.from)
+    }
+
     /// Forgets what lies before `place`.
     pub fn forget(&mut self, place: MediaTime) {
         while self.0.front().is_some_and(|(gap, _)| gap.until <= place) {
@@ -114,6 +119,8 @@ mod tests {
         assert_eq!(gaps.first_part(span(190, 260)), (span(190, 200), Some(Missing::Lost)));
         assert_eq!(gaps.first_part(span(200, 260)), (span(200, 210), Some(Missing::Absent)));
         assert_eq!(gaps.first_part(span(210, 260)), (span(210, 260), None));
+        assert!(gaps.meets(span(0, 101)) && gaps.meets(span(120, 130)) && gaps.meets(span(209, 300)));
+        assert!(!gaps.meets(span(0, 100)) && !gaps.meets(span(210, 300)));
         gaps.forget(MediaTime(205));
         assert_eq!(gaps.0.len(), 1);
     }

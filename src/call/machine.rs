@@ -8,7 +8,7 @@ use super::runs::Runs;
 use super::{Closing, Opening, Outlet, Tally, Trace};
 use crate::audio::level::{self, ACTIVE};
 use crate::audio::{Agent, Customer, FRAMES_PER_SECOND, Frame, Levels, MediaTime, Span, Stereo};
-use crate::bleed::Ear;
+use crate::bleed::{Ear, Unheard};
 use crate::consent::{Authority, Dropped, Effect, Event, Gate, Ledger, Outcome, Stamped};
 use crate::split::{Doubt, Finding, Remedy};
 use crate::voice::hangover::{self, Hangover, Word};
@@ -145,7 +145,8 @@ impl Call {
     pub fn listen<'a>(&mut self, sound: &Stereo<'a>) -> Frame<'a, Agent> {
         assert_eq!(sound.span().from, self.now, "frames follow each other without gap");
         let levels = level::measure(sound.agent.samples(), sound.customer.samples());
-        self.ear.hear(&levels, units(sound.span()));
+        let [agent, customer] = [0, 1].map(|side| self.gaps[side].meets(sound.span()));
+        self.ear.hear(&levels, Unheard { agent, customer }, units(sound.span()));
         let doubtful = self.doubt.hear(&levels);
         if self.doubt.is_whole() {
             self.gate.quarantine();

@@ -20,7 +20,7 @@ use stops::Stops;
 
 use super::Terms;
 use super::dropped::Dropped;
-use super::roster::{PartyId, Roster, Standing};
+use super::roster::{PartyId, Remote, Roster, Standing};
 use crate::audio::{Agent, Customer, Frame, MediaTime, Span};
 use crate::bleed::Heard;
 
@@ -237,6 +237,15 @@ impl Gate {
     /// The remote parties on the line.
     pub fn roster(&self) -> &Roster {
         &self.roster
+    }
+
+    /// The parties whose consent rests on a standing token that is `revoked`.
+    pub fn resting_on(&self, revoked: impl Fn(&str) -> bool) -> Vec<PartyId> {
+        let rests = |remote: &&Remote| match remote.standing {
+            Standing::Granted(number) => self.grants[number as usize].token.as_deref().is_some_and(&revoked),
+            _ => false,
+        };
+        self.roster.iter().filter(rests).map(|remote| remote.id.clone()).collect()
     }
 
     /// The kept stretch that is open now. It may begin ahead.

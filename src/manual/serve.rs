@@ -62,9 +62,9 @@
 //! | a client stalls, floods, lies about a length, breaks off | its connection ends; what stood of the call is sealed |
 //! | connections that say nothing | they end in time, and there is a limit to them for each listener |
 //! | a panic in a call | that call alone is sealed as interrupted |
-//! | a disk that stalls | its shard waits; sound waits in the rings (`ring_ms`), then is lost, counted. The sockets are drained all the time |
+//! | a disk that stalls | its shard waits, for a checkpoint and for an erasure, which is durable before it is told; sound waits in the rings (`ring_ms`), then is lost, counted. The sockets are drained all the time; an AudioSocket call that is still being begun holds its latest 2 s |
 //! | SIGTERM | no call begins; those in hand are sealed within `drain_s` |
-//! | SIGHUP | the configuration is read again; it counts for calls that begin from then on. Listeners, limits and the API need a restart |
+//! | SIGHUP | the configuration is read again; it counts for calls that begin from then on. A token that is revoked now ends, as a withdrawal, what rests on it in calls in hand. Listeners, limits and the API need a restart |
 //! | `kill -9` | the next start seals what stood: at most a second of each agent is lost |
 //!
 //! **`oneside reconcile CALLS.csv --store DIR`** holds the switch's own list against what became of each call: recorded,

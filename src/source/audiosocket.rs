@@ -3,9 +3,11 @@
 //! A connection carries one party; which one of which call, the [`registry`] knows. Two connections of a call find each
 //! other. What is unknown, or one call too many, is answered by a hang-up message, upon which Asterisk's dialplan goes on:
 //! the call itself is never harmed. A connection is always read, so that Asterisk never waits; there are no time stamps,
-//! so sound is placed by its arrival.
+//! so sound is placed by its arrival. What comes while the call is being begun, which may have to wait for the disk, is held
+//! for a moment (`held`).
 
 pub mod connection;
+mod held;
 pub mod registry;
 
 use std::net::SocketAddr;
@@ -87,6 +89,8 @@ pub struct Counts {
     pub torn: AtomicU64,
     /// Streams found to be of another coding than was said.
     pub other_coding: AtomicU64,
+    /// Messages that came before their call had begun and found no room: it began late.
+    pub early: AtomicU64,
 }
 
 impl Counts {
@@ -115,6 +119,13 @@ pub(super) struct Shared {
     rendezvous: Rendezvous,
     counts: Arc<Counts>,
     stop: Stop,
+}
+
+impl Shared {
+    /// How sound comes under the type of this rate.
+    fn encoding(&self, rate_hz: u32) -> Encoding {
+        self.config.g711.filter(|_| rate_hz == 8_000).unwrap_or(Encoding::S16)
+    }
 }
 
 /// Begins to listen.

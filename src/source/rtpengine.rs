@@ -8,6 +8,10 @@
 //! * `reference = guard`: both are subscribed to; after a refusal or a withdrawal the agent alone, until there is a grant.
 //! * `drop-before-decode`: the agent alone, and the customer while a grant stands.
 //!
+//! A call is over when rtpengine does not know it any more, or does not list its agent: a subscription keeps a call known
+//! after its proxy has deleted it, for as long as there is nothing in it. What ended without a `delete` is over when both
+//! parties have been silent for long, which has to be longer than they may be on hold.
+//!
 //! The call itself is never touched: no command of ours changes what its parties hear. While rtpengine does not answer,
 //! what it sends is recorded on.
 
@@ -40,6 +44,8 @@ pub struct RtpengineConfig {
     pub wait_s: u32,
     /// A call of which nothing came for so long is over if rtpengine does not answer either, seconds.
     pub idle_s: u32,
+    /// A call of which nothing came for so long is over although rtpengine still lists it, seconds.
+    pub silent_s: u32,
     /// The customer is not subscribed to, nor decoded, unless a grant stands.
     pub drop_before_decode: bool,
 }

@@ -108,12 +108,12 @@ impl Hangover {
 mod tests {
     use super::*;
     use crate::audio::{Levels, Span};
-    use crate::bleed::{Ear, Reference};
+    use crate::bleed::{Ear, Reference, Unheard};
 
     /// Verdicts on a frame whose units are the agent's own or not, as told; a proof can only come from an ear.
     fn verdicts(own: [bool; 2]) -> [Verdict; 2] {
         let mut ear = Ear::new(Reference::OneParty);
-        ear.hear(&Levels::default(), [Span::new(MediaTime(0), MediaTime(80)); 2]);
+        ear.hear(&Levels::default(), Unheard::default(), [Span::new(MediaTime(0), MediaTime(80)); 2]);
         ear.end();
         let mut own = own.into_iter();
         ear.answer().map(|verdict| if own.next() == Some(true) { verdict } else { Verdict::Bleed })

@@ -3,7 +3,7 @@
 //! The gate keeps state and changes it; the oracle looks at the whole script so far and asks what it amounts to.
 
 use oneside::audio::{Agent, Customer, Frame, Levels, MediaTime, Span};
-use oneside::bleed::{Ear, Heard, Reference, Verdict};
+use oneside::bleed::{Ear, Heard, Reference, Unheard, Verdict};
 use oneside::consent::{Act, Decision, Event, Gate, Notice, OnWithdrawal, PartyId, Stamped, Terms, rehearse};
 
 /// The small alphabet: a letter an event.
@@ -92,7 +92,7 @@ pub fn open(script: &[char]) -> bool {
 /// A proof for `span`, from an ear that has nothing to compare.
 pub fn proof(span: Span) -> Heard {
     let mut ear = Ear::new(Reference::OneParty);
-    ear.hear(&Levels::default(), [span; 2]);
+    ear.hear(&Levels::default(), Unheard::default(), [span; 2]);
     ear.end();
     let [Verdict::Own(heard), _] = ear.answer() else { panic!("an ear without reference owns everything") };
     heard

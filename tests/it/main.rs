@@ -65,6 +65,7 @@ mod serve_common;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_faults;
 #[cfg(all(unix, feature = "serve"))]
+mod serve_faults_begin;
 mod serve_faults_crowd;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_faults_disk;

@@ -66,7 +66,7 @@ fn seated(shards: &Shards, orders: &Arc<LiveOrders>, desk: &Arc<Desk>, name: &st
     };
     let sound =
         Sound { delivery, source_hz: RATE, rate_hz: RATE, encoding: "test".into(), intake, block_frames: BLOCK };
-    let seat = shards.seat();
+    let seat = shards.seat(usize::MAX).unwrap();
     let new = NewCall { paces: PACES, ..NewCall::new(name.into(), sound) };
     let Prepared { worker, sealing, .. } = prepare(orders, desk, new, seat.asks()).unwrap();
     seat.take(worker, sealing);

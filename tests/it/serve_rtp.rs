@@ -138,3 +138,66 @@ fn an_announcement_that_cannot_be_used_is_declined_with_its_reason() {
     let (status, problem) = server.request("POST", "/v1/expected", Some(wanted));
     assert_eq!((status, &problem["code"]), (409, &json!("exists")));
 }
+
+#[test]
+fn a_token_that_is_revoked_shuts_the_door_of_a_call_in_hand() {
+    let scratch = Scratch::new("serve-rtp-revoked");
+    scratch.file("revoked", b"t-8\n");
+    let (list, out) = (scratch.at("revoked"), scratch.at("out"));
+    let top = format!("{TOP}\nrevoked_tokens = {:?}", list.display().to_string());
+    let mut server = Server::start_in(scratch, out, &top, SOURCES);
+    let asked = canary(9, 8);
+    let calls = ["by-t-9", "by-t-7"].map(|call| {
+        let (to_agent, to_customer) = announce(&server, call);
+        let speaker = Speaker::begin(to_agent, agent(9), &[], Network::default(), 1);
+        (speaker, Speaker::begin(to_customer, asked.clone(), &[], Network::default(), 2))
+    });
+    let began = Instant::now();
+    for call in ["t-9", "t-7"] {
+        let grant = json!({ "act": "token", "token": call, "purpose": "training", "expires": "2100-01-01T00:00:00Z" });
+        server.ask(&format!("by-{call}"), "granted", grant);
+    }
+    wait_until(began, 5.0);
+    std::fs::write(&list, "t-8\nt-9\n").unwrap();
+    server.signal("HUP");
+    server.wait_for("the configuration was read again");
+    let revoked = || server.state("by-t-9").filter(|state| state["customer_why"] == "withdrawn");
+    server.wait(revoked, "the door is shut");
+    assert!(began.elapsed() < Duration::from_secs_f64(6.5), "at once: {:?}", began.elapsed());
+    assert_eq!(server.state("by-t-7").unwrap()["customer_stored"], true, "another token goes on");
+    wait_until(began, 8.8);
+    calls.into_iter().flat_map(|(agent, customer)| [agent, customer]).for_each(|party| drop(party.end()));
+    for (call, seconds) in [("by-t-9", 3..7), ("by-t-7", 7..10)] {
+        server.wait_ended(call);
+        let stored = track(&server.out.join(format!("{call}.customer.wav")));
+        let last = stored.iter().rposition(|sample| *sample != 0).unwrap() / 8_000;
+        assert!(seconds.contains(&last), "{call}: the customer to {last} s");
+    }
+    let ledger = manifest(&server, "by-t-9")["ledger"].to_string();
+    assert!(ledger.contains("withdrawn") && !manifest(&server, "by-t-7")["ledger"].to_string().contains("withdrawn"));
+}
+
+#[test]
+fn the_leak_of_a_call_whose_customer_did_not_come_or_stopped_is_not_measurable() {
+    let server = Server::start_with("serve-rtp-leak", TOP, SOURCES);
+    let calls = [("whole", 9), ("stopped", 4), ("never", 0)].map(|(call, seconds)| {
+        let (to_agent, to_customer) = announce(&server, call);
+        let speaker = Speaker::begin(to_agent, agent(9), &[], Network::default(), 1);
+        (
+            call,
+            speaker,
+            (seconds > 0).then(|| Speaker::begin(to_customer, canary(seconds, 8), &[], Network::default(), 2)),
+        )
+    });
+    std::thread::sleep(Duration::from_secs(9));
+    for (call, speaker, customer) in calls {
+        speaker.end();
+        customer.map(Speaker::end);
+        server.wait_ended(call);
+        let manifest = manifest(&server, call);
+        let leak = &manifest["leak"];
+        assert!(manifest["tally"]["agent"]["written"].as_u64() > Some(8_000), "{call}: the agent is kept");
+        assert_eq!(leak["measurable"], call == "whole", "{call}: {leak}");
+        assert!(call == "whole" || leak["residual_db"].is_null(), "{call}: {leak}");
+    }
+}

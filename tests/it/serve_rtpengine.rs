@@ -1,7 +1,7 @@
 //! Real SIP calls through Kamailio and rtpengine, recorded one-sided through rtpengine's subscriptions.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -197,12 +197,34 @@ fn of_a_customer_who_was_not_asked_nothing_is_stored() {
     let witness = Witness::begin(&switch, &call_id);
     announce(&server, "sip-4", &call_id);
     assert!(switch.hung_up().success(), "recording does not disturb the call");
-    assert_eq!(server.request("POST", "/v1/calls/sip-4/close", Some(json!({}))).0 / 100, 2); // as Kamailio tells with BYE
+    // Nobody says `close`: Kamailio's `delete` takes the parties out, and rtpengine goes on knowing the call.
+    let hung_up = Instant::now();
     server.wait_ended("sip-4");
+    let took = hung_up.elapsed();
+    assert!(took < Duration::from_secs(8), "it is asked every 2 s, and it took {took:?}");
     let heard = witness.end();
     assert!(tone_dbfs(&heard.sound, RATE, TONE_HZ) > -14.0, "she spoke");
     assert_eq!(manifest(&server, "sip-4")["customer"]["stored"], false);
     assert!(!server.out.join("sip-4.customer.wav").exists());
     is_one_sided(&server, "sip-4");
     is_nowhere(server, &[&heard.sound, &switch.customer]);
+}
+
+#[test]
+fn a_call_whose_telephones_died_is_over_when_both_were_silent_for_long() {
+    if !are_there(Telephones::Sipp) {
+        return;
+    }
+    let mut switch = Switch::start("serve-rtpengine-died-switch", Telephones::Sipp);
+    let server = serve("serve-rtpengine-died", &switch, "keep", "silent_s = 3");
+    let call_id = switch.call_id();
+    announce(&server, "sip-5", &call_id);
+    std::thread::sleep(Duration::from_secs(5));
+    switch.telephones_die();
+    let died = Instant::now();
+    server.wait_ended("sip-5");
+    let took = died.elapsed();
+    assert!((Duration::from_secs(2)..Duration::from_secs(8)).contains(&took), "{took:?}");
+    assert!(switch.tag(&call_id, "agent").is_some(), "rtpengine lists the call still");
+    is_one_sided(&server, "sip-5");
 }

@@ -5,7 +5,7 @@ use crate::audio::{MediaTime, Span};
 use crate::bleed::Leak;
 use crate::call::Tally;
 use crate::consent::event::Rank;
-use crate::consent::{Dropped, Effect, Entry, Gate, Outcome, Refusal, Stamped, Stop};
+use crate::consent::{Dropped, Effect, Entry, Gate, Outcome, PartyId, Refusal, Stamped, Stop};
 use crate::split::{Finding, Remedy};
 
 /// What an event did, as the writer knows it: what an answer is made of (INF-03, CON-10).
@@ -129,6 +129,11 @@ impl Call {
     /// Nothing of the call is kept from here on, for a reason that is told later.
     pub fn quarantine(&mut self) {
         self.gate.quarantine();
+    }
+
+    /// The parties whose consent rests on a standing token that is `revoked`.
+    pub fn resting_on(&self, revoked: impl Fn(&str) -> bool) -> Vec<PartyId> {
+        self.gate.resting_on(revoked)
     }
 
     /// Samples settled so far: the place of the frame to come.

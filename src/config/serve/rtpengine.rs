@@ -10,6 +10,10 @@ use crate::source::rtpengine::RtpengineConfig;
 /// Seconds that an announced call may take to be answered.
 pub const WAIT_S: u32 = 120;
 
+/// Seconds after which a call of which nothing comes is over although rtpengine still lists it: longer than both parties
+/// are silent on hold, shorter than rtpengine itself keeps it (`silent-timeout`, 3,600 s).
+pub const SILENT_S: u32 = 1_800;
+
 /// `[serve.rtpengine]` as written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +24,8 @@ pub struct RawRtpengine {
     pub wait_s: Option<u32>,
     /// Seconds after which a silent call is over if rtpengine does not answer either.
     pub idle_s: Option<u32>,
+    /// Seconds after which a silent call is over although rtpengine still lists it.
+    pub silent_s: Option<u32>,
     /// `guard` or `drop-before-decode`.
     pub reference: Option<String>,
 }
@@ -37,6 +43,7 @@ impl RawRtpengine {
             address: address(key, ng)?,
             wait_s,
             idle_s: idle("serve.rtpengine.idle_s", self.idle_s)?,
+            silent_s: idle("serve.rtpengine.silent_s", self.silent_s.or(Some(SILENT_S)))?,
             drop_before_decode: drop_before_decode("serve.rtpengine.reference", self.reference.as_deref())?,
         })
     }
@@ -55,8 +62,14 @@ mod tests {
         assert!(resolved("").is_err());
         let config = resolved("ng = '127.0.0.1:2223'\nreference = 'drop-before-decode'").unwrap();
         assert_eq!((config.address.port(), config.wait_s, config.drop_before_decode), (2_223, WAIT_S, true));
-        for text in ["ng = 'x'", "ng = '2223'\nwait_s = 0", "ng = '2223'\nidle_s = 0", "ng = '2223'\nreference = 'off'"]
-        {
+        assert_eq!(config.silent_s, SILENT_S);
+        for text in [
+            "ng = 'x'",
+            "ng = '2223'\nwait_s = 0",
+            "ng = '2223'\nidle_s = 0",
+            "ng = '2223'\nsilent_s = 0",
+            "ng = '2223'\nreference = 'off'",
+        ] {
             assert!(resolved(text).is_err(), "{text}");
         }
     }

@@ -14,6 +14,7 @@ use crate::control::exit::Exit;
 use crate::control::http::HttpError;
 use crate::run::hardening::keep_out_of_swap;
 use crate::run::live::start::{LiveOrders, NewCall, StartError, start};
+use crate::run::live::tokens::Revoked;
 use crate::run::live::{Answer, Desk, Ended, recover};
 use crate::run::naming::Namer;
 use crate::source::wire::asked::parse_line_asked;
@@ -133,6 +134,7 @@ pub fn orders_of(out: &Path, settings: Settings) -> Result<LiveOrders, (Exit, St
         Some(path) => read_token_list(path).map_err(|error| usage(error.to_string()))?,
         None => Default::default(),
     };
+    let revoked = Arc::new(Revoked::new(revoked));
     let namer = match &settings.names.value {
         Names::Plain => None,
         Names::Hash { key_file } => {

@@ -141,7 +141,8 @@ fn http_config(raw: &RawHttp, settings: &Settings) -> Result<HttpConfig, ConfigE
     })
 }
 
-/// Waits for a signal that ends the server. SIGHUP reads the configuration again for the calls to come.
+/// Waits for a signal that ends the server. SIGHUP reads the configuration again for the calls to come, and what tokens are
+/// revoked for those in hand as well.
 async fn until_told_to_end(args: &Args, board: &Switchboard, started: &Started) {
     #[cfg(unix)]
     {
@@ -166,7 +167,8 @@ async fn until_told_to_end(args: &Args, board: &Switchboard, started: &Started) 
     }
 }
 
-/// New calls get what the configuration says now; a configuration that cannot be used changes nothing.
+/// New calls get what the configuration says now, and calls in hand lose what rests on a token that is revoked now; a
+/// configuration that cannot be used changes nothing.
 #[cfg(unix)]
 fn reload(args: &Args, board: &Switchboard, started: &Started) {
     let orders = configured(args)
@@ -175,7 +177,9 @@ fn reload(args: &Args, board: &Switchboard, started: &Started) {
     match orders {
         Ok(orders) => {
             board.reload(orders);
-            warn_line!("oneside: the configuration was read again; it counts for calls that begin from now on");
+            warn_line!(
+                "oneside: the configuration was read again; it counts for calls that begin from now on, revoked tokens for those in hand as well"
+            );
         }
         Err(message) => warn_line!("oneside: the configuration was not taken over: {message}"),
     }

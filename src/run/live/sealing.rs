@@ -58,9 +58,8 @@ impl Worked {
 
 /// What was laid down before it broke is sealed; if even that fails, the next start does it.
 fn sealed_interrupted(orders: &LiveOrders, name: String, stored_as: &str, why: String) -> Ended {
-    // Its writer is gone, so its journal can be taken, as after a kill.
-    let sealed = live::recover(&orders.out, &mut |_| ()).map_err(|error| error.to_string()).and_then(|recovered| {
-        let found = recovered.into_iter().find(|recovered| recovered.call == stored_as);
+    // Its writer is gone, so its journal can be taken, as after a kill. The store may hold thousands of others.
+    let sealed = live::recover_one(&orders.out, stored_as).map_err(|error| error.to_string()).and_then(|found| {
         match found.map(|recovered| recovered.outcome) {
             Some(Outcome::Sealed(stored) | Outcome::Completed(stored)) => Ok(stored.manifest),
             Some(Outcome::Failed(error)) => Err(error.to_string()),

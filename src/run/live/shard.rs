@@ -10,8 +10,8 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,8 @@ const EARLY: Duration = Duration::from_millis(200);
 pub struct Shards {
     shards: Vec<Shard>,
     key: AtomicU64,
+    /// Held while a place is counted: two that begin at once must not both take the last one.
+    counting: Mutex<()>,
     /// How long sweeps took.
     pub sweeps: Arc<Sweeps>,
     sealers: Vec<JoinHandle<()>>,
@@ -86,7 +88,7 @@ impl Shards {
             };
             sealers.push(std::thread::Builder::new().name(format!("seal-{number}")).spawn(seal)?);
         }
-        Ok(Shards { shards, key: AtomicU64::new(1), sweeps, sealers })
+        Ok(Shards { shards, key: AtomicU64::new(1), counting: Mutex::default(), sweeps, sealers })
     }
 
     /// Calls that have a place, those that are being sealed among them.
@@ -94,12 +96,16 @@ impl Shards {
         self.shards.iter().map(|shard| shard.load.load(Ordering::Acquire)).sum()
     }
 
-    /// A place on the shard with the fewest calls.
-    pub fn seat(&self) -> Seat<'_> {
+    /// A place on the shard with the fewest calls, if fewer than `calls_max` have one.
+    pub fn seat(&self, calls_max: usize) -> Option<Seat<'_>> {
+        let _counting = self.counting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.calls() >= calls_max {
+            return None;
+        }
         let shard = self.shards.iter().min_by_key(|shard| shard.load.load(Ordering::Acquire));
         let shard = shard.expect("there is a shard");
         shard.load.fetch_add(1, Ordering::AcqRel);
-        Seat { shard, key: self.key.fetch_add(1, Ordering::Relaxed), taken: false }
+        Some(Seat { shard, key: self.key.fetch_add(1, Ordering::Relaxed), taken: false })
     }
 
     /// Waits until every call is sealed, at most until `deadline`. Calls must have been told to end. Whether all are.
@@ -292,5 +298,41 @@ impl Floor {
         while self.groups.last().is_some_and(Group::is_empty) {
             self.groups.pop();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_that_begin_at_once_one_gets_the_last_place() {
+        const ROUNDS: usize = 20_000;
+        let shards = Shards::start(3, Mode::new(0).unwrap()).unwrap();
+        let (arrived, seated) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        // They wait awake: who has to be woken comes too late to meet anybody.
+        let meet = |all: usize| {
+            arrived.fetch_add(1, Ordering::AcqRel);
+            for waited in 0_u32.. {
+                match arrived.load(Ordering::Acquire) >= all {
+                    true => return,
+                    false if waited > 1_000 => std::thread::yield_now(),
+                    false => std::hint::spin_loop(),
+                }
+            }
+        };
+        let one = || {
+            for round in 0..ROUNDS {
+                meet(6 * round + 2);
+                let seat = shards.seat(1);
+                seated.fetch_add(usize::from(seat.is_some()), Ordering::AcqRel);
+                meet(6 * round + 4); // the place is given back when both have asked
+                drop(seat);
+                meet(6 * round + 6);
+            }
+        };
+        std::thread::scope(|scope| drop((scope.spawn(one), scope.spawn(one))));
+        assert_eq!((seated.into_inner(), shards.calls()), (ROUNDS, 0));
+        assert!(shards.finish(Instant::now() + Duration::from_secs(5)));
     }
 }

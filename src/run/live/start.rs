@@ -1,6 +1,5 @@
 //! How a live call begins: its terms from the settings, its place in the store, its worker on a thread of its own.
 
-use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -20,7 +19,7 @@ use super::meter::{Meter, Origin};
 use super::outlet::LiveOutlet;
 use super::question::Question;
 use super::sealing::{Sealing, panic_text};
-use super::tokens::Tokens;
+use super::tokens::{Revoked, Tokens};
 use super::worker::{Alarm, Paces, Worker};
 use crate::bleed::Reference;
 use crate::call::{Call, MediaTime, Opening};
@@ -43,8 +42,8 @@ pub struct LiveOrders {
     pub out: PathBuf,
     /// What is in force.
     pub settings: Settings,
-    /// Ids of tokens that count no more.
-    pub revoked: HashSet<String>,
+    /// Ids of tokens that count no more; the list outlives these orders.
+    pub revoked: Arc<Revoked>,
     /// Makes names, where they are hashed.
     pub namer: Option<Namer>,
 }
@@ -180,6 +179,8 @@ pub struct Prepared {
 
 /// Admits a call, claims its place in the store, and makes its worker. `asks`: where what is asked of it goes.
 pub fn prepare(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall, asks: Asks) -> Result<Prepared, StartError> {
+    // Its clock begins before the disk is waited for: a grant is placed behind what came meanwhile and is not laid yet (CON-06).
+    let began = Instant::now();
     let settings = &orders.settings;
     settings.live.staff.admit(new.agent.as_deref(), new.number.as_deref())?;
     let free = live::require_free(&orders.out, settings.live.free_min_mib.value * MIB)?;
@@ -187,7 +188,7 @@ pub fn prepare(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall, asks: A
     let place = live::claim(&orders.out, &orders.stored_name(&new.name))?;
     let about = about(settings, place.name(), &new, opened);
     let recorder = live::LiveRecorder::create(place, journal_opening(settings, about.clone(), &new, opened))?;
-    let (began, state) = (Instant::now(), first_state(settings, &new, &about, opened, free));
+    let state = first_state(settings, &new, &about, opened, free);
     let end = Arc::new(AtomicBool::new(false));
     let handle = Handle {
         call: new.name.clone(),
@@ -221,7 +222,7 @@ pub fn prepare(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall, asks: A
         trouble,
         origin,
         delays: None,
-        tokens: Tokens::new(orders.revoked.clone()),
+        tokens: Tokens::new(Arc::clone(&orders.revoked)),
         question: settings.live.keys.clone().map(|keys| Box::new(Question::new(keys, rate_hz))),
         meter: Meter::default(),
         standing,

@@ -15,7 +15,7 @@ use super::arrival::ArrivalClock;
 use super::ask::{Arrived, Asked, Asks, Matter, Waiting};
 use super::desk::{Desk, Figure};
 use super::intake::{Intake, OneRing, RingEnds};
-use super::shard::{PACES, Shards};
+use super::shard::{PACES, Seat, Shards};
 use super::start::{LiveOrders, NewCall, Prepared, Sound, StartError, prepare};
 use super::two_rings::{Stream, TwoRings};
 use crate::ring::{Drain, Inlet, ring};
@@ -126,9 +126,13 @@ impl Switchboard {
         })
     }
 
-    /// Other orders for the calls that begin from now on; those in hand keep theirs.
-    pub fn reload(&self, orders: LiveOrders) {
-        *held(&self.orders) = Arc::new(orders);
+    /// Other orders for the calls that begin from now on; those in hand keep theirs, but for the list of revoked tokens:
+    /// that counts for them as well, from their next look at it.
+    pub fn reload(&self, mut orders: LiveOrders) {
+        let mut standing = held(&self.orders);
+        standing.revoked.replace(&orders.revoked);
+        orders.revoked = Arc::clone(&standing.revoked);
+        *standing = Arc::new(orders);
     }
 
     /// No call begins any more.
@@ -192,19 +196,20 @@ impl Switchboard {
         figures
     }
 
-    fn admit(&self, arrival: &Arrival) -> Result<Arc<Shards>, Declined> {
+    fn admit(&self) -> Result<Arc<Shards>, Declined> {
         let shards = held(&self.shards).clone().filter(|_| !self.draining.load(Ordering::Acquire));
-        let shards = shards.ok_or_else(|| Declined::new("draining", "the recorder is ending"))?;
-        if shards.calls() >= self.limits.calls_max {
-            return Err(Declined::new(
-                "limit",
-                format!("{} calls are in hand, which is the limit", self.limits.calls_max),
-            ));
-        }
+        shards.ok_or_else(|| Declined::new("draining", "the recorder is ending"))
+    }
+
+    /// A place for a call: from here on it counts, whatever it still waits for.
+    fn seat<'a>(&self, shards: &'a Shards, arrival: &Arrival) -> Result<Seat<'a>, Declined> {
+        let calls_max = self.limits.calls_max;
+        let full = || Declined::new("limit", format!("{calls_max} calls are in hand, which is the limit"));
+        let seat = shards.seat(calls_max).ok_or_else(full)?;
         if self.desk.state(&arrival.call).is_ok() {
             return Err(Declined::new("exists", "a call of that name is in hand"));
         }
-        Ok(shards)
+        Ok(seat)
     }
 
     /// Counts a call that is not recorded, and enters it in the list by which the switch's own is held against ours (FIN-02).
@@ -225,9 +230,9 @@ impl Switchboard {
     }
 
     fn begin_call(&self, arrival: &Arrival) -> Result<Begun, Declined> {
-        let shards = self.admit(arrival)?;
+        let shards = self.admit()?;
         let orders = Arc::clone(&held(&self.orders));
-        let seat = shards.seat();
+        let seat = self.seat(&shards, arrival)?;
         let asks = seat.asks();
         let standing = Arc::new(Standing::default());
         let (ends, line) = line(arrival, asks.clone(), &standing);

@@ -136,6 +136,7 @@ impl Worker {
     /// Takes in what is there, at most a block. Frames that are whole now wait in the line.
     pub fn take_in(&mut self) -> Turn {
         self.ring_alarms();
+        self.heed_revoked();
         self.heed_flags();
         let ending = self.end.load(Ordering::Acquire);
         if ending {
@@ -255,6 +256,21 @@ impl Worker {
             let arrived = Arrived { ring_end: self.intake.ends().end(), at: Instant::now(), place: None };
             self.apply(Event::Held, Some(Timestamp::now().to_string()), arrived);
         }
+    }
+
+    /// A list of revoked tokens that was read again takes back every consent of this call that rests on one of them.
+    fn heed_revoked(&mut self) {
+        let Some(list) = self.tokens.news() else { return };
+        let resting = self.call.resting_on(|token| list.contains(token));
+        if resting.is_empty() {
+            return;
+        }
+        let arrived = Arrived { ring_end: self.intake.ends().end(), at: Instant::now(), place: None };
+        for party in resting {
+            let event = Event::Withdrawn { party, purposes: Vec::new() };
+            self.apply(event, Some(Timestamp::now().to_string()), arrived);
+        }
+        self.publish();
     }
 
     /// What the clock and the call's beginning bring is applied before anybody hears of the call.

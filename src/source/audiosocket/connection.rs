@@ -3,11 +3,13 @@
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use zeroize::Zeroize;
 
+use super::held::{Held, Kept};
 use super::registry::Id;
 use super::{Counts, Expected, SOURCE, Shared};
 use crate::consent::Event;
@@ -15,7 +17,6 @@ use crate::ring::Why;
 use crate::source::exchange::{Arrival, Arriving, CallLine, Declined, Leg, Legs, Party, Placing};
 use crate::source::listen::Stream;
 use crate::source::wire::audiosocket::{Coding, DIGIT, Decoder, HANGUP, Judge, Message};
-use crate::source::wire::sample::Encoding;
 use crate::split::Finding;
 
 /// Time for the UUID: Asterisk says it as soon as it is connected.
@@ -42,6 +43,7 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: Stream) {
         stream,
         decoder: Decoder::default(),
         seat: None,
+        held: Held::default(),
         early: Vec::new(),
         began: Instant::now(),
         piece: vec![0; PIECE],
@@ -60,6 +62,8 @@ struct Connection {
     stream: Stream,
     decoder: Decoder,
     seat: Option<Seat>,
+    /// What came while the call was being begun.
+    held: Held,
     /// Keys that were pressed before there was a call to tell them to.
     early: Vec<char>,
     began: Instant,
@@ -74,6 +78,17 @@ struct Seat {
     rate_hz: u32,
     judge: Judge,
     shut: bool,
+}
+
+/// How sound came.
+#[derive(Clone, Copy)]
+struct Came {
+    /// So long after the connection was made.
+    after: Duration,
+    /// When it is laid.
+    now: Instant,
+    /// It was held while the call was being begun.
+    held: bool,
 }
 
 /// What is to be done after a message.
@@ -165,19 +180,26 @@ impl Connection {
 
     /// Takes in every message that is whole.
     async fn take(&mut self, expected: &Expected) -> Next {
-        let now = Instant::now();
+        let mut now = Instant::now();
         loop {
             // The first sound tells the rate, and begins the call. The exchange has counted one that it declines.
             if self.seat.is_none()
                 && let Some(rate_hz) = self.decoder.sound_next()
-                && self.begin(expected, rate_hz).await.is_err()
             {
-                return Next::Leave;
+                if self.begin(expected, rate_hz).await.is_err() {
+                    return Next::Leave;
+                }
+                now = Instant::now();
             }
-            let Some(message) = self.decoder.take() else { return Next::GoOn };
+            // What came while it was begun comes first.
+            let kept = self.held.pop();
+            let message = kept.as_ref().map(Kept::message).or_else(|| self.decoder.take());
+            let Some(message) = message else { return Next::GoOn };
             let next = match (message, &mut self.seat) {
                 (Message::Sound { rate_hz, payload }, Some(seat)) => {
-                    seat.hear(rate_hz, payload, now, self.began, &self.shared, &mut self.piece);
+                    let after = kept.as_ref().map_or(now, |kept| kept.at) - self.began;
+                    let came = Came { after, now, held: kept.is_some() };
+                    seat.hear(rate_hz, payload, came, &self.shared, &mut self.piece);
                     Next::GoOn
                 }
                 (message, seat) => said(message, seat.as_ref(), expected.party, &mut self.early, &self.shared),
@@ -193,26 +215,50 @@ impl Connection {
     async fn begin(&mut self, expected: &Expected, rate_hz: u32) -> Result<(), Declined> {
         let arrival = self.arrival(expected, rate_hz.min(RATE_MAX_HZ));
         let (shared, party, alone) = (Arc::clone(&self.shared), expected.party, expected.alone);
-        let begun = tokio::task::spawn_blocking(move || match alone {
+        let mut begin = tokio::task::spawn_blocking(move || match alone {
             false => shared.rendezvous.leg(&*shared.exchange, arrival, party),
             true => shared.exchange.begin(arrival).and_then(|begun| match begun.legs {
                 Legs::AgentAlone(leg) => Ok((leg, begun.line)),
                 _ => Err(Declined::new("bug", "a call of one connection has one leg")),
             }),
         });
-        let (leg, line) = begun.await.map_err(|_| Declined::new("bug", "a call could not be begun"))??;
+        let mut ended = false;
+        let begun = loop {
+            self.hold();
+            tokio::select! {
+                begun = &mut begin => break begun,
+                read = self.stream.read(self.decoder.room()), if !ended => match read {
+                    Ok(bytes @ 1..) => self.decoder.filled(bytes),
+                    Ok(0) | Err(_) => ended = true, // the next read finds the same
+                }
+            }
+        };
+        let (leg, line) = begun.map_err(|_| Declined::new("bug", "a call could not be begun"))??;
         for digit in self.early.drain(..) {
             line.digit(party, digit, None);
         }
+        if self.held.lost_words && party == Party::Customer {
+            line.say(Event::Held); // it may have been a no
+        }
         self.seat = Some(Seat { leg, line, party, rate_hz, judge: Judge::default(), shut: false });
         Ok(())
+    }
+
+    /// Holds every message that is whole.
+    fn hold(&mut self) {
+        let now = Instant::now();
+        while let Some(message) = self.decoder.take() {
+            let rate_hz = if let Message::Sound { rate_hz, .. } = message { rate_hz } else { 0 };
+            let gone = self.held.push(message, self.shared.encoding(rate_hz).bytes(), now);
+            self.shared.counts.early.fetch_add(gone, Ordering::Relaxed);
+        }
     }
 
     fn arrival(&self, expected: &Expected, rate_hz: u32) -> Arrival {
         let placing = Placing::ByArrival { burst_ms: BURST_MS };
         let sound = if expected.alone { Arriving::AgentAlone(placing) } else { Arriving::Apart(placing) };
         let config = &self.shared.config;
-        let coding = config.g711.filter(|_| rate_hz == 8_000).unwrap_or(Encoding::S16);
+        let coding = self.shared.encoding(rate_hz);
         Arrival {
             encoding: format!("AudioSocket: {coding} {rate_hz} Hz, a connection for each party"),
             worst_ms: WORST_MS,
@@ -276,7 +322,7 @@ fn said(message: Message<'_>, seat: Option<&Seat>, party: Party, early: &mut Vec
 
 impl Seat {
     /// Sound of the connection's party.
-    fn hear(&mut self, rate_hz: u32, payload: &[u8], now: Instant, began: Instant, shared: &Shared, piece: &mut [i16]) {
+    fn hear(&mut self, rate_hz: u32, payload: &[u8], came: Came, shared: &Shared, piece: &mut [i16]) {
         if self.shut {
             return;
         }
@@ -284,7 +330,7 @@ impl Seat {
         if rate_hz != self.rate_hz {
             return self.shut(format!("{} Hz became {rate_hz} Hz", self.rate_hz));
         }
-        let word = if rate_hz == 8_000 { self.judge.hear(payload.len(), now - began) } else { None };
+        let word = if rate_hz == 8_000 { self.judge.hear(payload.len(), came.after) } else { None };
         let said = if g711.is_some() { Coding::G711 } else { Coding::Linear };
         if word.is_some_and(|word| word != said) {
             Counts::add(&shared.counts.other_coding);
@@ -293,10 +339,11 @@ impl Seat {
                 Coding::G711 => "16-bit sound where `g711` says that G.711 comes".into(),
             });
         }
-        let encoding = g711.unwrap_or(Encoding::S16);
+        let encoding = shared.encoding(rate_hz);
         let fold = (rate_hz / RATE_MAX_HZ).max(1) as usize;
         let frames = payload.len() / encoding.bytes() / fold;
-        self.leg.pace(frames as u64, now);
+        // What was held says nothing of the pace, and is bounded; what comes behind it does.
+        self.leg.pace(if came.held { 0 } else { frames as u64 }, came.now);
         let undecoded =
             shared.config.drop_before_decode && self.party == Party::Customer && !self.line.customer_wanted();
         if undecoded {

@@ -1,7 +1,7 @@
 //! Plain RTP: somebody announces a call, is told two ports, and sends each party to its own.
 //!
-//! The call begins with its announcement. It ends when it is forgotten (`DELETE`), when it is told that it hung up, or when
-//! nothing came on either port for a while.
+//! The call begins with its announcement. It ends when it is forgotten (`DELETE`), when it is closed (`close`), or when nothing
+//! came on either port for a while. That it hung up ends nothing: what is told so shuts the customer's side.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

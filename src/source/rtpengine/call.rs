@@ -12,14 +12,14 @@ use crate::source::exchange::{Arrival, CallLine, Declined, Party};
 use crate::source::listen::Stop;
 use crate::source::rtp::{Port, Receiver, Session, Stream};
 use crate::source::wire::bencode::Value;
-use crate::source::wire::ng::{Offer, Offered, Selector, Unusable, accept, find, offer, transcoded};
+use crate::source::wire::ng::{Offer, Offered, Selector, Unusable, accept, find, lists, offer, transcoded};
 use crate::source::wire::payload::Kind;
 
 /// How often rtpengine is asked whether a call that was announced is there.
 const FIND_EVERY: Duration = Duration::from_millis(250);
 /// How often the doors are looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often rtpengine is asked whether the call still is.
+/// How often rtpengine is asked whether the agent still is in the call.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
 /// Rest after a subscription that failed.
 const REST: Duration = Duration::from_secs(2);
@@ -94,6 +94,7 @@ async fn parties(engine: &Rtpengine, wanted: &Wanted) -> Result<(String, Option<
 struct Taken {
     call_id: String,
     session: Session,
+    agent_tag: String,
     agent: Subscription,
     customer_tag: Option<String>,
     customer: Option<Subscription>,
@@ -140,7 +141,7 @@ async fn take(
     };
     let Began { session, agent_at, customer_at } = begun;
     let mut taken =
-        Taken { call_id, session, agent, customer_tag, customer, line_hz, again: Instant::now(), failed: 0 };
+        Taken { call_id, session, agent_tag, agent, customer_tag, customer, line_hz, again: Instant::now(), failed: 0 };
     if let Err(declined) = answer(engine, &taken.call_id, &taken.agent, agent_at).await {
         taken.end(engine).await;
         return Err(declined.into());
@@ -264,12 +265,20 @@ impl Taken {
     async fn run(mut self, engine: &Arc<Rtpengine>, stop: Stop) {
         let (over, answers) = (stop.child_token(), Arc::new(AtomicBool::new(true)));
         let line = self.session.line().clone();
-        let (asked, ends) = (Arc::clone(engine), over.clone());
-        tokio::spawn(watch(asked, self.call_id.clone(), line.clone(), Arc::clone(&answers), ends));
-        let idle = Duration::from_secs(engine.config.idle_s.into());
+        let watch = Watch {
+            engine: Arc::clone(engine),
+            call_id: self.call_id.clone(),
+            agent_tag: self.agent_tag.clone(),
+            line: line.clone(),
+            answers: Arc::clone(&answers),
+            over: over.clone(),
+        };
+        tokio::spawn(watch.run());
+        let [idle, silent] = [engine.config.idle_s, engine.config.silent_s].map(|s| Duration::from_secs(s.into()));
         while !over.is_cancelled() && !line.is_over() {
             self.steer(engine).await;
-            if self.session.silent_for() >= idle && !answers.load(Ordering::Relaxed) {
+            let silent_for = self.session.silent_for();
+            if silent_for >= silent || silent_for >= idle && !answers.load(Ordering::Relaxed) {
                 break;
             }
             tokio::select! {
@@ -333,21 +342,42 @@ impl Taken {
     }
 }
 
-/// Asks whether the call still is, until it is not. `answers`: whether rtpengine did the last time.
-async fn watch(engine: Arc<Rtpengine>, call_id: String, line: CallLine, answers: Arc<AtomicBool>, over: Stop) {
-    loop {
-        tokio::select! {
-            () = over.cancelled() => return,
-            () = tokio::time::sleep(WATCH_EVERY) => {}
-        }
-        let known = engine.client.ask("query", vec![("call-id", call_id.as_str().into())], |_| ()).await;
-        if known == Err(NgError::UnknownCall) {
-            return over.cancel();
-        }
-        let gone = known == Err(NgError::Gone);
-        if answers.swap(!gone, Ordering::Relaxed) && gone {
-            // For the record of the call: what it sends goes on being recorded.
-            line.say(Event::Unusable { said: "rtpengine does not answer".into(), refusal: Refusal::UnknownEvent });
+/// Asks whether the call still is.
+struct Watch {
+    engine: Arc<Rtpengine>,
+    call_id: String,
+    agent_tag: String,
+    line: CallLine,
+    /// Whether rtpengine answered the last time.
+    answers: Arc<AtomicBool>,
+    over: Stop,
+}
+
+impl Watch {
+    /// Until it is over.
+    async fn run(self) {
+        let mut was_listed = false;
+        loop {
+            // About the agent, not the call: that stays known as long as it has our subscriptions, deleted or not.
+            let about = vec![("call-id", self.call_id.as_str().into()), ("from-tag", self.agent_tag.as_str().into())];
+            let listed = self.engine.client.ask("query", about, |answer| lists(answer, &self.agent_tag)).await;
+            match listed {
+                Err(NgError::UnknownCall) => return self.over.cancel(),
+                // One that never lists the agent does not speak of what was asked.
+                Ok(Some(false)) if was_listed => return self.over.cancel(),
+                Ok(Some(true)) => was_listed = true,
+                Ok(_) | Err(NgError::Gone | NgError::Refused(_)) => {}
+            }
+            let gone = listed == Err(NgError::Gone);
+            if self.answers.swap(!gone, Ordering::Relaxed) && gone {
+                // For the record of the call: what it sends goes on being recorded.
+                let said = "rtpengine does not answer".into();
+                self.line.say(Event::Unusable { said, refusal: Refusal::UnknownEvent });
+            }
+            tokio::select! {
+                () = self.over.cancelled() => return,
+                () = tokio::time::sleep(WATCH_EVERY) => {}
+            }
         }
     }
 }

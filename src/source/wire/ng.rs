@@ -100,6 +100,12 @@ pub fn find(query: &Value<'_>, party: &Selector) -> Option<String> {
     found.next().is_none().then_some(first)
 }
 
+/// Whether the answer to a `query` about one party (with its tag as `from-tag`) lists it. None if it lists no parties at all:
+/// then it was no such answer.
+pub fn lists(query: &Value<'_>, tag: &str) -> Option<bool> {
+    Some(query.get("tags")?.entries().any(|(listed, _)| listed == tag.as_bytes()))
+}
+
 /// The offer of a subscription to the party with this tag, out of the answer to `subscribe request`.
 pub fn offer(answer: &Value<'_>, tag: &str) -> Result<Offer, Unusable> {
     let to_tag = answer.text("to-tag").ok_or(Unusable::Malformed)?;
@@ -235,6 +241,15 @@ mod tests {
         assert_eq!(find(Selector::Label("customer".into())), None, "two of them");
         assert_eq!(find(Selector::Label("nobody".into())), None);
         assert_eq!(find(Selector::Tag("agent".into())), None);
+    }
+
+    #[test]
+    fn a_party_that_was_deleted_is_not_listed_any_more() {
+        // As rtpengine 10.5 answers, shortened: a call in hand, after the `delete` of its proxy, and something else.
+        let answers = |text: &'static [u8]| lists(&Value::read(text).unwrap(), "a1");
+        assert_eq!(answers(b"d6:result2:ok4:tagsd2:a1d5:label5:agente2:c1d5:label8:customereee"), Some(true));
+        assert_eq!(answers(b"d6:result2:ok4:tagsdee"), Some(false));
+        assert_eq!(answers(b"d6:result2:oke"), None);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use journal::{Gap, Opening};
 pub use list::InputList;
 pub use place::{LivePlace, RESERVE_BYTES, Waiting, all_in_hand, all_in_hand_by_name, claim, in_hand};
 pub use recorder::{LiveRecorder, Standing};
-pub use recover::{Outcome, Recovered, recover};
+pub use recover::{Outcome, Recovered, recover, recover_one};
 
 use std::path::Path;
 

@@ -121,3 +121,23 @@ fn a_start_without_room_is_refused() {
     let refused = require_free(&below, u64::MAX);
     assert!(matches!(refused, Err(StoreError::TooFull { needed: u64::MAX, .. })));
 }
+
+#[test]
+fn one_call_is_recovered_and_the_others_are_not_looked_at() {
+    let scratch = Scratch::new();
+    drop(play(&scene(), scratch.path(), false, |_, _| ()));
+    let live = scratch.path().join(".live");
+    // A call that cannot be recovered, and one that is in hand.
+    fs::create_dir(live.join("b")).unwrap();
+    fs::write(live.join("b/journal.jsonl"), "rubbish").unwrap();
+    let in_hand = claim(scratch.path(), "c").unwrap();
+    let recovered = |name| recover_one(scratch.path(), name).unwrap();
+    assert!(recovered("c").is_none() && recovered("d").is_none());
+    let sealed = recovered("a").unwrap();
+    assert!(matches!(sealed.outcome, Outcome::Sealed(_)), "{sealed:?}");
+    assert_eq!((sealed.call.as_str(), live.join("a").exists()), ("a", false));
+    assert_eq!(fs::read_to_string(live.join("b/journal.jsonl")).unwrap(), "rubbish");
+    drop(in_hand);
+    fs::remove_dir_all(live.join("b")).unwrap();
+    assert_sound(scratch.path());
+}

@@ -102,7 +102,8 @@ fn account(account: &Account, kept: &str, seconds: impl Fn(u64) -> String) -> St
 fn leak(closing: &Closing) -> String {
     let leak = &closing.leak;
     if !leak.measurable {
-        return "not measurable: there was no customer's side to compare the microphone with.".into();
+        return "not measurable: there was no customer's side to compare the microphone with, or not enough of it."
+            .into();
     }
     let coupling = match leak.coupling_db {
         Some(db) => format!("the customer's line reaches the agent's microphone at {} dB", signed(db)),
