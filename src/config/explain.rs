@@ -5,6 +5,7 @@ use std::fmt::{Display, Write};
 use super::resolve::{AgentSide, Alone, DigestKind, Names, Settings};
 use super::{Live, Origin, Setting};
 use crate::consent::OnWithdrawal;
+use crate::policy::keys::{AgentKey, CustomerKey};
 
 /// The settings as a table, and one sentence on what happens to the customer's voice.
 pub fn explain(settings: &Settings) -> String {
@@ -17,6 +18,7 @@ pub fn explain(settings: &Settings) -> String {
         AgentSide::Pair => "the agent's file of each pair".into(),
         AgentSide::Alone(Alone::Agent) => "the only party delivered".into(),
         AgentSide::Alone(Alone::Customer) => "not delivered".into(),
+        AgentSide::BySource => "as each source of [serve] says".into(),
         AgentSide::Preset { name, channel } => format!("{channel} (preset {name})"),
     };
     line("agent_channel", &agent, settings.agent.origin);
@@ -50,6 +52,16 @@ pub fn explain(settings: &Settings) -> String {
     line("list", &live.list.value, live.list.origin);
     if let Some(worst) = &live.worst_buffering_ms {
         line("worst_buffering", &format!("{} ms", worst.value), worst.origin);
+    }
+    if let Some(keys) = &live.keys {
+        line("[keys] question", &format!("open for {} s after `told`", keys.question_s()), Origin::File);
+        let customer = keys.customers().map(|(digit, key)| format!("{digit} {}", meaning(key)));
+        line("[keys] customer", &listed(customer), Origin::File);
+        let agent = keys.agents().map(|(digit, key)| match key {
+            AgentKey::Pause => format!("{digit} pauses"),
+            AgentKey::Resume => format!("{digit} resumes"),
+        });
+        line("[keys] agent", &listed(agent), Origin::File);
     }
     if live.pass_through_to_file {
         line("[danger]", &"pass_through_to_file: both voices, without consent", Origin::File);
@@ -97,6 +109,20 @@ pub fn customer_sentence(settings: &Settings) -> String {
         "The customer's voice: dropped, except between a grant{purposes} made by an active act and its end; {withdrawn}. \
          The agent's: kept where the agent speaks."
     )
+}
+
+/// What a key of the customer's does.
+fn meaning(key: &CustomerKey) -> String {
+    match key {
+        CustomerKey::Grant(purposes) => format!("grants {}", purposes.join(" and ")),
+        CustomerKey::Refuse => "refuses".into(),
+        CustomerKey::Withdraw => "withdraws".into(),
+    }
+}
+
+fn listed(words: impl Iterator<Item = String>) -> String {
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { "none".into() } else { words.join(", ") }
 }
 
 fn word(on_withdrawal: OnWithdrawal) -> &'static str {

@@ -65,6 +65,8 @@ pub enum AgentSide {
     Pair,
     /// The source delivers one party alone, in one channel, and a person said which.
     Alone(Alone),
+    /// Each source of a media server knows, or is told in a table of its own.
+    BySource,
     /// As a known export has it.
     Preset {
         /// The preset's name.
@@ -92,6 +94,8 @@ pub enum Sided {
     ByPair,
     /// The source delivers one party alone.
     ByParty(Alone),
+    /// The sources of a media server.
+    BySource,
 }
 
 impl AgentSide {
@@ -99,7 +103,7 @@ impl AgentSide {
     pub fn channel(&self) -> AgentChannel {
         match self {
             AgentSide::Channel(channel) | AgentSide::Preset { channel, .. } => *channel,
-            AgentSide::Pair | AgentSide::Alone(_) => AgentChannel(0),
+            AgentSide::Pair | AgentSide::Alone(_) | AgentSide::BySource => AgentChannel(0),
         }
     }
 }
@@ -199,6 +203,7 @@ impl Layers<'_> {
             Sided::ByKnobs => {}
             Sided::ByPair => return Ok(Setting { value: AgentSide::Pair, origin: Origin::Flag }),
             Sided::ByParty(party) => return Ok(Setting { value: AgentSide::Alone(party), origin: Origin::Flag }),
+            Sided::BySource => return Ok(Setting { value: AgentSide::BySource, origin: Origin::File }),
         }
         let given = self.pick(|raw| raw.agent_channel.clone());
         let given = match given {

@@ -117,6 +117,15 @@ pub struct Serve {
     pub audiosocket: Option<crate::source::audiosocket::Config>,
 }
 
+impl Serve {
+    /// Whether the sources whose tables are read when they start can use them.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.websocket.as_ref().map(|raw| raw.resolve(self)).transpose()?;
+        self.audiohook.as_ref().map(|raw| raw.resolve(self)).transpose()?;
+        Ok(())
+    }
+}
+
 impl RawServe {
     /// What is in force.
     pub fn resolve(&self, danger: &RawDanger) -> Result<Serve, ConfigError> {

@@ -6,7 +6,8 @@
 //!  HTTP API, keys, signalling ─────────────────────────────────┴─────── what was said ────┘
 //! ```
 //!
-//! A page for each switch lies in `samples/switch/`; a whole configuration and a systemd unit in `samples/serve/`.
+//! A page for each switch lies in `samples/switch/`; a whole configuration and a systemd unit in `samples/serve/`. What of a
+//! configuration is in force, with what the keys mean, and what no source could use, says `oneside check --config FILE`.
 //!
 //! # Who is who
 //!
@@ -81,4 +82,7 @@
 //! A line when a call begins, ends, or is declined, with its name and stable words; `--json` for machines. No number, no
 //! name of a person, no address of a record. Call names are the announcer's: do not put numbers into them, or store them hashed
 //! (`names = "hash"`). `/metrics`: calls by source, result and reason, frames lost by intent, the customer's doors, leak of the
-//! last calls, sweeps of the shards.
+//! last calls, sweeps of the shards; who knocked at the listeners and was let in or not (`oneside_connections_total`: `accepted`,
+//! `not_allowed`, `too_many`, `no_handshake`), requests to open a WebSocket (`oneside_websocket_requests_total`: `opened`, `unfinished`,
+//! `no_route`, `unauthorized`), and what AudioSocket's clients did wrong (`oneside_audiosocket_faults_total`: `unknown` and
+//! `malformed` messages, a told `error`, a message that was `torn`, sound of an `other_coding`, messages that came too `early`).

@@ -106,6 +106,16 @@ impl Keys {
         self.customer.get(&digit.to_ascii_uppercase())
     }
 
+    /// The customer's keys, and what each means.
+    pub fn customers(&self) -> impl Iterator<Item = (char, &CustomerKey)> {
+        self.customer.iter().map(|(digit, key)| (*digit, key))
+    }
+
+    /// The agent's keys, and what each means.
+    pub fn agents(&self) -> impl Iterator<Item = (char, AgentKey)> {
+        self.agent.iter().map(|(digit, key)| (*digit, *key))
+    }
+
     /// What a key of the agent's means, if anything.
     pub fn agent(&self, digit: char) -> Option<AgentKey> {
         self.agent.get(&digit.to_ascii_uppercase()).copied()

@@ -6,13 +6,14 @@ use std::sync::atomic::AtomicBool;
 
 use thiserror::Error;
 
+use super::about::{policy, voice};
 use super::drive::{Drive, DriveError};
 use super::naming::Namer;
 use crate::archive::ArchiveError;
 use crate::audio::rate;
 use crate::call::{Closing, Outlet, Span, Trace};
 use crate::config::{AgentSide, DigestKind, Settings};
-use crate::consent::{Cleared, OnWithdrawal, Stamped, Terms};
+use crate::consent::{Cleared, Stamped, Terms};
 use crate::source::identity::{self, Coverage, Identity};
 use crate::source::{
     CallEvents, Declared, EventsError, Feed, Format, Input, RawFormat, Sound, SourceError, read_beside,
@@ -280,7 +281,9 @@ impl Orders {
             AgentSide::Preset { name, .. } => format!("preset {name} ({})", settings.agent.origin),
             AgentSide::Pair => "--pair".into(),
             AgentSide::Alone(_) => "--party".into(),
+            AgentSide::BySource => "by the source".into(),
         };
+        let scope = if events.is_empty() { manifest::Scope::AgentOnly } else { manifest::Scope::WithConsent };
         About {
             call: name.into(),
             recorded_at: events.start.map_or_else(
@@ -301,21 +304,8 @@ impl Orders {
             },
             agent_channel: manifest::AgentChannel { channel: map.agent(), from },
             settings: fingerprint,
-            voice: manifest::Voice {
-                detector: "webrtc-vad 0.4".into(),
-                mode: settings.vad_mode.value.number(),
-                lead_in_ms: settings.lead_in_ms.value,
-                tail_ms: settings.tail_ms.value,
-            },
-            policy: manifest::Policy {
-                scope: if events.is_empty() { manifest::Scope::AgentOnly } else { manifest::Scope::WithConsent },
-                on_withdrawal: match settings.on_withdrawal.value {
-                    OnWithdrawal::Erase => manifest::Withdrawal::Erase,
-                    OnWithdrawal::Keep => manifest::Withdrawal::Keep,
-                },
-                purposes: settings.purposes.value.clone(),
-                sensitive: events.sensitive,
-            },
+            voice: voice(settings),
+            policy: policy(settings, scope, events.sensitive),
         }
     }
 

@@ -8,6 +8,7 @@
 //! * [`live`]: live calls, and the desk where they are steered.
 //! * [`rating`]: a labelled set through calls without a store, scored.
 
+mod about;
 pub mod desk;
 pub mod disposing;
 pub mod drive;

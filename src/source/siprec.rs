@@ -75,7 +75,7 @@ impl std::fmt::Debug for SiprecConfig {
 }
 
 /// What was started.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Started {
     /// SIP over UDP.
     pub udp: Option<SocketAddr>,
@@ -83,6 +83,8 @@ pub struct Started {
     pub tcp: Option<SocketAddr>,
     /// SIP over TLS.
     pub tls: Option<SocketAddr>,
+    /// Who knocked, at any of them.
+    pub knocks: Arc<Knocks>,
 }
 
 /// Starts the server: it listens when this returns, until `stop`; then every session is ended with a BYE.
@@ -106,10 +108,10 @@ pub fn start(
         let socket = Arc::new(UdpSocket::from_std(socket).map_err(bind)?);
         started.udp = socket.local_addr().ok();
         // It ends with the last session: until then BYEs are to be answered.
-        let serving = Arc::clone(&server);
+        let (serving, knocks) = (Arc::clone(&server), Arc::clone(&started.knocks));
         runtime.spawn(async move {
             tokio::select! {
-                _ = listeners::datagrams(Arc::clone(&serving), socket, listen) => {}
+                _ = listeners::datagrams(Arc::clone(&serving), socket, listen, knocks) => {}
                 () = serving.look_after() => {}
             }
         });
@@ -123,7 +125,7 @@ pub fn start(
         *(if tls { &mut started.tls } else { &mut started.tcp }) = Some(bound);
         let server = Arc::clone(&server);
         let serve = move |stream, from| listeners::connection(Arc::clone(&server), stream, from, bound, tls);
-        runtime.spawn(accept_loop(listener, listen, Arc::new(Knocks::default()), stop.clone(), serve));
+        runtime.spawn(accept_loop(listener, listen, Arc::clone(&started.knocks), stop.clone(), serve));
     }
     Ok(started)
 }

@@ -11,6 +11,8 @@ use oneside::source::exchange::{
 };
 use oneside::source::wire::pace::Pace;
 
+/// How long anything is waited for: many times what a loaded machine needs.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 /// What a ring of a test holds, seconds.
 const RING_S: u32 = 60;
 
@@ -41,6 +43,20 @@ pub struct Laid {
     pub missing: Vec<(Why, u64)>,
     /// Whether nothing will come any more.
     pub ended: bool,
+}
+
+impl Laid {
+    /// Frames that are missing for this reason.
+    pub fn missing_for(&self, reason: Why) -> u64 {
+        self.missing.iter().filter(|(why, _)| *why == reason).map(|(_, frames)| *frames).sum()
+    }
+
+    /// Takes what lies behind it.
+    pub fn append(&mut self, more: Laid) {
+        self.samples.extend(more.samples);
+        self.missing.extend(more.missing);
+        self.ended |= more.ended;
+    }
 }
 
 impl Exchange for FakeExchange {
@@ -137,12 +153,15 @@ impl FakeCall {
 
     /// All that lies on a leg when it has ended.
     pub fn all(&self, party: Option<Party>) -> Laid {
+        self.laid_until("the leg ends", party, |laid| laid.ended)
+    }
+
+    /// What lies on a leg as soon as it is so.
+    pub fn laid_until(&self, what: &str, party: Option<Party>, mut so: impl FnMut(&Laid) -> bool) -> Laid {
         let mut all = Laid::default();
-        within("the leg ends", || {
-            let more = self.laid(party);
-            all.samples.extend(more.samples);
-            all.missing.extend(more.missing);
-            more.ended.then_some(())
+        within(what, || {
+            all.append(self.laid(party));
+            so(&all).then_some(())
         });
         all
     }
@@ -182,12 +201,12 @@ impl FakeCall {
 
 /// Waits until something is there.
 pub fn within<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + Duration::from_secs(15);
+    let until = Instant::now() + PATIENCE;
     while Instant::now() < until {
         if let Some(found) = look() {
             return found;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("{what}: not within 15 s")
+    panic!("{what}: not within {PATIENCE:?}")
 }

@@ -1,8 +1,12 @@
 //! Black-box tests of the library and the command, one file a subject.
 
 mod archive;
+#[cfg(feature = "serve")]
+mod audiohook_client;
 #[cfg(all(unix, feature = "serve"))]
 mod audiosocket_client;
+#[cfg(all(unix, any(feature = "serve", all(feature = "pipe", feature = "http"))))]
+mod broken_intake;
 mod canary;
 #[cfg(all(feature = "capture", target_os = "linux"))]
 mod capture;
@@ -10,8 +14,11 @@ mod common;
 mod compile_fail;
 mod crashes;
 mod desk;
+mod desk_inputs;
 mod door_live;
+mod door_live_call;
 mod door_oracle;
+mod door_paper;
 mod door_rules;
 mod door_switch;
 mod door_tones;
@@ -25,6 +32,12 @@ mod faults;
 mod hardening;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http")]
+mod http_common;
+#[cfg(feature = "http")]
+mod http_ctl;
+#[cfg(feature = "http")]
+mod http_limits;
 mod hunt;
 mod in_hand;
 #[cfg(all(unix, feature = "pipe", feature = "http"))]
@@ -61,7 +74,11 @@ mod serve_audiohook;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_audiosocket;
 #[cfg(all(unix, feature = "serve"))]
+mod serve_clients;
+#[cfg(all(unix, feature = "serve"))]
 mod serve_common;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_date;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_faults;
 #[cfg(all(unix, feature = "serve"))]
@@ -73,6 +90,10 @@ mod serve_faults_disk;
 mod serve_faults_end;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_faults_panic;
+#[cfg(feature = "serve")]
+mod serve_media_stream;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_reload;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_rtp;
 #[cfg(all(unix, feature = "serve"))]
@@ -81,16 +102,28 @@ mod serve_rtpengine;
 mod serve_siprec;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_streamdouble;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_tls;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_transcoding;
 #[cfg(feature = "serve")]
 mod serve_websocket;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_websocket_calls;
+#[cfg(feature = "serve")]
+mod serve_websocket_faults;
 #[cfg(all(unix, feature = "serve"))]
 mod sip_switch;
 #[cfg(all(unix, feature = "serve"))]
 mod siprec_client;
 #[cfg(all(unix, feature = "http"))]
 mod switch;
+#[cfg(all(unix, feature = "serve"))]
+mod switch_audiosocket;
+#[cfg(all(unix, feature = "serve"))]
+mod tls_client;
 mod tones;
 #[cfg(feature = "serve")]
 mod ws_client;
+#[cfg(feature = "serve")]
+mod ws_source;

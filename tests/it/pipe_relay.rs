@@ -9,17 +9,17 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use oneside::audio::MediaTime;
 use oneside::config::{Raw, Sided, resolve};
 use oneside::relay::{PassThrough, Relay};
 use oneside::ring::ring;
-use oneside::run::line::{BLOCK, Sides};
-use oneside::run::live::intake::{Came, Intake, OneRing, RingEnds};
+use oneside::run::line::BLOCK;
+use oneside::run::live::intake::OneRing;
 use oneside::run::live::{Desk, Ended, LiveOrders, NewCall, Sound, start};
 use oneside::source::RawFormat;
 use oneside::source::pipe::{PipeInput, PipeSource};
 use oneside::split::{AgentChannel, ChannelMap, Delivery};
 
+use super::broken_intake::Broken;
 use super::common::{RATE, Ran, Scratch, agent, canary, interleave};
 use super::encode;
 use super::live_common::{BYTES_PER_S, Live, STEREO, asked, pipe, until};
@@ -221,42 +221,6 @@ fn a_regular_file_gets_the_whole_call_only_if_the_danger_is_named() {
     let ran = run(&pipe("call", &["--pass-through", "original", "--config", "danger.toml"])).ends(0);
     ran.complains(&["[danger]", "without consent"]);
     assert!(fs::read(scratch.at("passed.raw")).unwrap() == bytes);
-}
-
-/// An intake that does something else than its duty once so much was taken.
-struct Broken {
-    inner: OneRing,
-    left: u32,
-    how: fn(),
-}
-
-impl Intake for Broken {
-    fn take(&mut self, now: u64, opens_ahead: bool, sides: &mut Sides) -> Came {
-        let came = self.inner.take(now, opens_ahead, sides);
-        if let Came::Sound(_) = came {
-            self.left = self.left.saturating_sub(1);
-        }
-        if self.left == 0 {
-            (self.how)();
-        }
-        came
-    }
-
-    fn opens_from(&self, now: u64, ring_end: u64) -> MediaTime {
-        self.inner.opens_from(now, ring_end)
-    }
-
-    fn place(&self, place: u64) -> MediaTime {
-        self.inner.place(place)
-    }
-
-    fn ends(&self) -> RingEnds {
-        self.inner.ends()
-    }
-
-    fn digest(&self) -> Option<(u64, String)> {
-        self.inner.digest()
-    }
 }
 
 #[derive(Clone, Default)]

@@ -61,7 +61,7 @@ impl Asterisk {
 
     /// Whether it was told to hang up, after which it goes on in its dialplan.
     fn is_told_to_hang_up(&mut self) -> bool {
-        self.stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        self.stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         let mut answer = [1; 3];
         self.stream.read_exact(&mut answer).is_ok() && answer == [0; 3]
     }
@@ -172,7 +172,7 @@ fn who_is_unknown_is_told_to_go_on_in_the_dialplan() {
     // Sound before any UUID: nobody's.
     let mut nobody = TcpStream::connect(address).unwrap();
     nobody.write_all(&message(0x10, &[0; 320])).unwrap();
-    nobody.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    nobody.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut answer = [1; 3];
     nobody.read_exact(&mut answer).unwrap();
     assert_eq!(answer, [0; 3]);
@@ -249,6 +249,14 @@ fn garbage_stalls_and_torn_messages_hurt_nobody() {
     agent.stream.write_all(&[0x10, 0x01, 0x40, 1, 2, 3]).unwrap();
     drop((agent, customer, silent));
     server.wait_ended("c1");
+    for what in ["unknown", "error", "torn"] {
+        let nothing = format!("oneside_audiosocket_faults_total{{source=\"audiosocket\",what=\"{what}\"}} 0\n");
+        let counted = || {
+            let metrics = server.request_text("GET", "/metrics", None).1;
+            (metrics.contains(nothing.trim_end_matches("0\n")) && !metrics.contains(&nothing)).then_some(())
+        };
+        server.wait(counted, what);
+    }
     let (agent, customer, manifest) = stored(server, "c1");
     assert_eq!((customer, &manifest["result"]), (None, &json!("recorded")), "{manifest}");
     assert!(loudness(&agent, 8_000, 0.5, 3.5, AGENT_HZ) > -24.0);

@@ -11,6 +11,14 @@ use serde_json::Value;
 
 use crate::common::Scratch;
 
+/// The configuration's name in the scratch directory.
+const CONFIG: &str = "media-server.toml";
+
+fn configuration(out: &Path, top: &str, sources: &str) -> String {
+    let out = out.display().to_string();
+    format!("{top}\n[serve]\nout = {out:?}\n{sources}\n[serve.http]\nlisten = \"127.0.0.1:0\"\n")
+}
+
 /// A server at work. Dropped, it is killed.
 pub struct Server {
     child: Child,
@@ -40,12 +48,8 @@ impl Server {
 
     /// The same under another program (`strace …`), which must become it.
     pub fn start_under(wrapper: &[&str], scratch: Scratch, out: PathBuf, top: &str, sources: &str) -> Server {
-        let config = scratch.at("media-server.toml");
-        let text = format!(
-            "{top}\n[serve]\nout = {:?}\n{sources}\n[serve.http]\nlisten = \"127.0.0.1:0\"\n",
-            out.display().to_string()
-        );
-        std::fs::write(&config, text).unwrap();
+        let config = scratch.at(CONFIG);
+        std::fs::write(&config, configuration(&out, top, sources)).unwrap();
         let words: Vec<&str> = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_oneside")]).collect();
         let mut command = Command::new(words[0]);
         command
@@ -72,9 +76,26 @@ impl Server {
         server
     }
 
+    /// Has it read another configuration; `heard`: what it says to that.
+    pub fn reconfigure(&mut self, top: &str, sources: &str, heard: &str) {
+        let scratch = self.scratch.as_ref().expect("it has one until its end");
+        std::fs::write(scratch.at(CONFIG), configuration(&self.out, top, sources)).unwrap();
+        while let Ok(line) = self.lines.try_recv() {
+            self.said.push(line);
+        }
+        let before = self.said.len();
+        self.signal("HUP");
+        self.wait_for_after(heard, before);
+    }
+
     /// Waits for a line that holds `text`, and returns it.
     pub fn wait_for(&mut self, text: &str) -> String {
-        if let Some(line) = self.said.iter().find(|line| line.contains(text)) {
+        self.wait_for_after(text, 0)
+    }
+
+    /// The same, of the lines behind the first `before`.
+    fn wait_for_after(&mut self, text: &str, before: usize) -> String {
+        if let Some(line) = self.said[before..].iter().find(|line| line.contains(text)) {
             return line.clone();
         }
         let until = Instant::now() + Duration::from_secs(30);
@@ -163,6 +184,16 @@ impl Server {
             std::thread::sleep(Duration::from_millis(20));
         }
         panic!("{what}: it did not come to that");
+    }
+
+    /// Waits until the metrics count so much on this line.
+    pub fn wait_counted(&self, line: &str, count: u64) {
+        let wanted = format!("{line} {count}");
+        let counted = || {
+            let (_, metrics) = self.request_text("GET", "/metrics", None);
+            metrics.lines().any(|found| found == wanted).then_some(())
+        };
+        self.wait(counted, &wanted);
     }
 
     /// The process.

@@ -4,50 +4,18 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use oneside::audio::MediaTime;
 use oneside::config::{Raw, Sided, resolve};
 use oneside::ring::{Inlet, ring};
-use oneside::run::line::{BLOCK, Sides};
-use oneside::run::live::intake::{Came, Intake, OneRing, RingEnds};
+use oneside::run::line::BLOCK;
+use oneside::run::live::intake::{Intake, OneRing};
 use oneside::run::live::shard::{PACES, Shards};
 use oneside::run::live::start::{Prepared, prepare};
 use oneside::run::live::{Desk, LiveOrders, NewCall, Sound};
 use oneside::split::{AgentChannel, ChannelMap, Delivery};
 
 use super::audiosocket_client::{is_exact, speech};
+use super::broken_intake::Broken;
 use super::common::{RATE, Scratch};
-
-/// An intake that panics once so many blocks were taken.
-struct Broken {
-    inner: OneRing,
-    left: u32,
-}
-
-impl Intake for Broken {
-    fn take(&mut self, now: u64, opens_ahead: bool, sides: &mut Sides) -> Came {
-        let came = self.inner.take(now, opens_ahead, sides);
-        if let Came::Sound(_) = came {
-            self.left = self.left.checked_sub(1).expect("on purpose, in a test");
-        }
-        came
-    }
-
-    fn opens_from(&self, now: u64, ring_end: u64) -> MediaTime {
-        self.inner.opens_from(now, ring_end)
-    }
-
-    fn place(&self, place: u64) -> MediaTime {
-        self.inner.place(place)
-    }
-
-    fn ends(&self) -> RingEnds {
-        self.inner.ends()
-    }
-
-    fn digest(&self) -> Option<(u64, String)> {
-        self.inner.digest()
-    }
-}
 
 fn orders(scratch: &Scratch) -> Arc<LiveOrders> {
     let raw = Raw { agent_channel: Some("left".into()), free_min_mib: Some(0), ..Raw::default() };
@@ -61,7 +29,7 @@ fn seated(shards: &Shards, orders: &Arc<LiveOrders>, desk: &Arc<Desk>, name: &st
     let (inlet, drain) = ring(5 * RATE as usize, 2);
     let inner = OneRing::new(drain, delivery, RATE, RATE, None);
     let intake: Box<dyn Intake> = match breaks {
-        Some(left) => Box::new(Broken { inner, left }),
+        Some(left) => Box::new(Broken { inner, left, how: || panic!("on purpose, in a test") }),
         None => Box::new(inner),
     };
     let sound =
@@ -80,7 +48,7 @@ fn a_call_whose_worker_panics_is_sealed_and_the_others_of_its_shard_go_on() {
     let shards = Shards::start(1, orders.settings.vad_mode.value).unwrap();
     let names = ["before", "broken", "after"];
     let mut inlets: Vec<Inlet> =
-        names.iter().map(|name| seated(&shards, &orders, &desk, name, (*name == "broken").then_some(3))).collect();
+        names.iter().map(|name| seated(&shards, &orders, &desk, name, (*name == "broken").then_some(4))).collect();
     let seconds = 4;
     let sent: Vec<Vec<i16>> = (0..names.len()).map(|number| speech(seconds, number)).collect();
     for from in (0..sent[0].len()).step_by(1_600) {

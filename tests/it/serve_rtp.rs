@@ -101,13 +101,13 @@ fn who_is_not_the_party_is_not_heard() {
     let speaker = Speaker::begin(to_agent, spoken.clone(), &[], Network::default(), 1);
     let customer = Speaker::begin(to_customer, vec![0; 6 * 8_000], &[], Network::default(), 2);
     // Behind the opening phase: within it nobody could say which of two is the party, and nothing would be kept.
-    std::thread::sleep(Duration::from_millis(2_400));
+    std::thread::sleep(Duration::from_secs(3));
     let stranger = Speaker::begin(to_agent, other.clone(), &[], Network::default(), 3);
     let odd = UdpSocket::bind("127.0.0.1:0").unwrap();
     for bytes in [&b""[..], b"\x80", b"GET / HTTP/1.1\r\n\r\n", &[0x80, 200, 0, 0], &packet(0, true, 1, 1, 1, &[])] {
         odd.send_to(bytes, to_agent).unwrap();
     }
-    std::thread::sleep(Duration::from_secs(4));
+    std::thread::sleep(Duration::from_millis(3_400));
     for party in [speaker, customer, stranger] {
         party.end();
     }

@@ -4,7 +4,6 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -13,6 +12,7 @@ use super::encode;
 use super::hunt::{Hunt, likeness};
 use super::serve_common::{Server, tone_dbfs, track};
 use super::siprec_client::{Client, Talk};
+use super::tls_client::{Certified, connect};
 
 const TOP: &str = "purposes = [\"training\"]\non_withdrawal = \"keep\"\n";
 const RATE: usize = 8_000;
@@ -253,35 +253,18 @@ fn a_hold_keeps_the_line_and_nothing_of_the_far_side_and_a_server_that_ends_says
 #[test]
 fn sip_over_tls_is_the_same_behind_encryption() {
     let scratch = Scratch::new("siprec-tls-certificate");
-    let (key, cert) = (scratch.at("key.pem"), scratch.at("cert.pem"));
-    let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"])
-        .args(["-subj", "/CN=srs", "-keyout"])
-        .arg(&key)
-        .arg("-out")
-        .arg(&cert)
-        .output()
-        .expect("openssl is there");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let certified = Certified::new(&scratch, "srs");
     let source = format!(
-        "[serve.rtp]\nports = \"0\"\n[serve.siprec]\nlisten_tls = \"127.0.0.1:0\"\ntls_cert = {cert:?}\ntls_key = {key:?}\n\
-         agent_label = \"1\"\n"
+        "[serve.rtp]\nports = \"0\"\n[serve.siprec]\nlisten_tls = \"127.0.0.1:0\"\n{}agent_label = \"1\"\n",
+        certified.keys()
     );
     let mut server = Server::start_with("siprec-tls", TOP, &source);
     let to = server.address_of("siprec/tls");
-    let mut client = Command::new("openssl")
-        .args(["s_client", "-quiet", "-connect", &to.to_string()])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut client = connect(to, &certified.authority).unwrap();
     let asked = "OPTIONS sip:srs SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:b>\r\n\
                  Call-ID: c\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
-    client.stdin.as_mut().unwrap().write_all(asked.as_bytes()).unwrap();
-    let mut answer = BufReader::new(client.stdout.take().unwrap()).lines().map_while(Result::ok);
+    client.write_all(asked.as_bytes()).unwrap();
+    let mut answer = BufReader::new(client).lines().map_while(Result::ok);
     assert_eq!(answer.next().as_deref(), Some("SIP/2.0 200 OK"));
     assert!(answer.any(|line| line == "Supported: siprec, timer"));
-    client.kill().unwrap();
-    client.wait().unwrap();
 }

@@ -4,9 +4,30 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What a connection goes over: a plain socket, or one behind TLS.
+pub trait Wire: Read + Write + Send {
+    /// How long a read may take.
+    fn wait_at_most(&self, time: Duration) -> io::Result<()>;
+}
+
+impl Wire for TcpStream {
+    fn wait_at_most(&self, time: Duration) -> io::Result<()> {
+        self.set_read_timeout(Some(time))
+    }
+}
+
+impl Wire for rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
+    fn wait_at_most(&self, time: Duration) -> io::Result<()> {
+        self.sock.set_read_timeout(Some(time))
+    }
+}
+
 /// A connection that was opened.
 pub struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Wire>,
     /// The answer to its request, without the body.
     pub answer: String,
     /// What was read and is not taken yet.
@@ -49,9 +70,15 @@ impl Client {
 
     /// Writes a request and reads the answer.
     pub fn ask(address: SocketAddr, request: &str) -> io::Result<Client> {
-        let mut stream = TcpStream::connect(address)?;
+        let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        Client::over(stream, request)
+    }
+
+    /// The same over a connection that is there.
+    pub fn over(stream: impl Wire + 'static, request: &str) -> io::Result<Client> {
+        let mut stream: Box<dyn Wire> = Box::new(stream);
+        stream.wait_at_most(PATIENCE)?;
         stream.write_all(request.as_bytes())?;
         let mut answer = Vec::new();
         let mut byte = [0];
@@ -81,7 +108,7 @@ impl Client {
 
     /// Writes bytes as they are; a server that is gone is no fault of the client's.
     pub fn raw(&mut self, bytes: &[u8]) {
-        let _ = self.stream.write_all(bytes);
+        let _ = self.stream.write_all(bytes).and_then(|()| self.stream.flush());
     }
 
     /// What the server sends next, if it does within this time.
@@ -92,7 +119,7 @@ impl Client {
                 return Some(sent);
             }
             let left = until.checked_duration_since(Instant::now())?.max(Duration::from_millis(1));
-            self.stream.set_read_timeout(Some(left)).unwrap();
+            self.stream.wait_at_most(left).unwrap();
             let mut buffer = [0; 4_096];
             match self.stream.read(&mut buffer) {
                 Ok(0) => return Some(Sent::End),

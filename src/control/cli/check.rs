@@ -7,7 +7,9 @@ use super::flags::{Knobs, Reading, Writing};
 use super::inputs::{Prepared, Refused, prepare};
 use super::table::{code, first_refusal};
 use crate::call::{CallResult, Closing};
-use crate::config::explain;
+use crate::config::{ConfigError, Settings, explain};
+#[cfg(feature = "serve")]
+use crate::config::{Sided, resolve};
 use crate::control::exit::Exit;
 use crate::run::naming::looks_like_a_number;
 use crate::source::{Format, Input};
@@ -28,7 +30,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn main(args: &Args) -> Exit {
-    let settings = match args.knobs.settings(&args.writing, &args.reading) {
+    let settings = match settings(args) {
         Ok(settings) => settings,
         Err(error) => {
             super::complain(&error);
@@ -46,6 +48,20 @@ pub fn main(args: &Args) -> Exit {
             Exit::Usage
         }
     }
+}
+
+/// What is in force. Without inputs to look at, a configuration with `[serve]` is that of a media server: which side is which
+/// stands with its sources, and what they could not use is told here.
+fn settings(args: &Args) -> Result<Settings, ConfigError> {
+    #[cfg(feature = "serve")]
+    if args.inputs.is_empty() {
+        let (file, environment, flags) = args.knobs.layers(&args.writing, &args.reading)?;
+        if let Some(serve) = &file.serve {
+            serve.resolve(&file.danger.clone().unwrap_or_default())?.check()?;
+            return resolve(file, environment, flags, Sided::BySource);
+        }
+    }
+    args.knobs.settings(&args.writing, &args.reading)
 }
 
 fn look(prepared: &Prepared) -> Exit {

@@ -125,6 +125,14 @@ pub fn main() -> Exit {
     }
 }
 
+/// The exit code of a command; says on standard error why it came to nothing, if it did.
+fn exit_of(ran: Result<Exit, (Exit, String)>) -> Exit {
+    ran.unwrap_or_else(|(exit, message)| {
+        warn_line!("oneside: {message}");
+        exit
+    })
+}
+
 /// Says on standard error what went wrong, with everything that led to it.
 fn complain(error: &dyn std::error::Error) {
     warn_line!("oneside: {error}");

@@ -31,13 +31,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn main(args: &Args) -> Exit {
-    match run(args) {
-        Ok(exit) => exit,
-        Err((exit, message)) => {
-            warn_line!("oneside: {message}");
-            exit
-        }
-    }
+    super::exit_of(run(args))
 }
 
 fn run(args: &Args) -> Result<Exit, (Exit, String)> {

@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::flags::{Knobs, Reading, Writing};
-use super::live::{LiveFlags, begin, stop_on_signal, tell_ended};
+use super::live::{LiveFlags, Started, begin, stop_on_signal, tell_ended};
 use crate::config::{Alone, Settings, Sided};
 use crate::control::exit::Exit;
-use crate::run::live::OpenCall;
 use crate::run::live::sidecar::{Sidecar, SidecarOrders};
+use crate::run::live::{Ended, OpenCall};
 use crate::source::capture::{Pick, Spec, open};
 
 /// The calls' rate unless another is asked for: what the detector takes, and what speech needs.
@@ -64,13 +64,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn main(args: &Args) -> Exit {
-    match run(args) {
-        Ok(exit) => exit,
-        Err((exit, message)) => {
-            warn_line!("oneside: {message}");
-            exit
-        }
-    }
+    super::exit_of(run(args))
 }
 
 fn run(args: &Args) -> Result<Exit, (Exit, String)> {
@@ -129,17 +123,13 @@ fn settings(args: &Args) -> Result<Settings, String> {
 }
 
 /// Says what changes until a signal comes; then the call in hand is ended and sealed.
-fn watch(args: &Args, sidecar: Sidecar, started: &super::live::Started) -> Exit {
+fn watch(args: &Args, sidecar: Sidecar, started: &Started) -> Exit {
     let stop = stop_on_signal();
     let mut told = None;
     let mut ended = 0;
     while !stop.load(Ordering::Relaxed) {
         tell_trouble(&sidecar, &mut told);
-        let over = started.desk.ended();
-        for call in over.iter().take(over.len().saturating_sub(ended)).rev() {
-            tell_ended(call, args.live.is_json());
-        }
-        ended = over.len();
+        tell_over(args, started, &mut ended);
         if args.call.is_some() && started.desk.is_idle() && ended > 0 && !args.live.is_steered() && !args.auto {
             break; // the one call that it was begun for is over, and nobody can begin another
         }
@@ -147,14 +137,22 @@ fn watch(args: &Args, sidecar: Sidecar, started: &super::live::Started) -> Exit 
     }
     tell_trouble(&sidecar, &mut told); // what came up in the last moment
     drop(sidecar);
-    let over = started.desk.ended();
-    for call in over.iter().take(over.len().saturating_sub(ended)).rev() {
-        tell_ended(call, args.live.is_json());
-    }
-    match over.iter().any(|call| call.result == "failed" || call.result == "interrupted") {
+    match tell_over(args, started, &mut ended)
+        .iter()
+        .any(|call| call.result == "failed" || call.result == "interrupted")
+    {
         true => Exit::Disk,
         false => Exit::Done,
     }
+}
+
+/// Says how calls ended since `told` of them were told. All that ended, the last one first.
+fn tell_over(args: &Args, started: &Started, told: &mut usize) -> Vec<Ended> {
+    let over = started.desk.ended();
+    let new = over.len().saturating_sub(*told);
+    over[..new].iter().rev().for_each(|call| tell_ended(call, args.live.is_json()));
+    *told = over.len();
+    over
 }
 
 /// Says what is wrong with the devices when that changes.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::flags::{Knobs, Reading, Writing};
 use super::live::{LiveFlags, Started, begin, orders_of, tell_ended};
 use crate::config::serve::{RawHttp, Serve, address};
-use crate::config::{Alone, ConfigError, Settings, Sided};
+use crate::config::{ConfigError, Settings, Sided};
 use crate::control::exit::Exit;
 use crate::control::http::{HttpConfig, PageConfig};
 use crate::run::hardening::raise_open_files;
@@ -39,13 +39,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn main(args: &Args) -> Exit {
-    match run(args) {
-        Ok(exit) => exit,
-        Err((exit, message)) => {
-            warn_line!("oneside: {message}");
-            exit
-        }
-    }
+    super::exit_of(run(args))
 }
 
 fn run(args: &Args) -> Result<Exit, (Exit, String)> {
@@ -122,9 +116,7 @@ fn tell_if_too_few_files(calls_max: usize) {
 fn configured(args: &Args) -> Result<(Settings, Serve), ConfigError> {
     let (file, _, _) = args.knobs.layers(&args.writing, &Reading::default())?;
     let serve = file.serve.clone().unwrap_or_default().resolve(&file.danger.clone().unwrap_or_default())?;
-    // Which side is which is known to each source.
-    let sided = Sided::ByParty(Alone::Agent);
-    let settings = args.knobs.live_settings(&args.writing, &Reading::default(), &args.live, sided)?;
+    let settings = args.knobs.live_settings(&args.writing, &Reading::default(), &args.live, Sided::BySource)?;
     Ok((settings, serve))
 }
 

@@ -234,7 +234,9 @@ impl Desk {
 
     /// Further figures, those of one name together.
     pub fn more_figures(&self) -> Vec<Figure> {
-        held(&self.more).iter().flat_map(|more| more()).collect()
+        let mut all: Vec<Figure> = held(&self.more).iter().flat_map(|more| more()).collect();
+        all.sort_by_key(|figure| figure.name);
+        all
     }
 
     /// Who is to be told of every call that ended.

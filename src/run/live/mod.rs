@@ -4,7 +4,7 @@
 //! * [`ask`]: what is asked of a call, what its writer answers, its state.
 //! * [`desk`]: the calls in hand, by name; [`mod@start`]: how one begins; [`sealing`]: how one ends; [`tokens`]: standing ones.
 //! * [`intake`], [`two_rings`]: from the rings to the planes; [`outlet`], [`meter`]: where it goes, what is shown.
-//! * [`switchboard`]: where the sources of a media server get their calls.
+//! * [`switchboard`]: where the sources of a media server get their calls; `knocks`: what their listeners count.
 //! * [`worker`]: a call at work; [`alone`]: on a thread of its own; [`shard`]: many on one thread.
 //! * [`question`]: what keys mean, and when.
 //! * `piping`: a pipe as a call's source; `sidecar`, [`auto`]: the sound devices of a workstation.
@@ -17,6 +17,8 @@ pub mod auto;
 pub mod desk;
 pub mod intake;
 pub mod keypad;
+#[cfg(feature = "serve")]
+mod knocks;
 pub mod meter;
 pub mod outlet;
 #[cfg(feature = "pipe")]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle as Runtime;
 
 use super::desk::{Desk, Figure};
+use super::knocks::{show_faults, show_handshakes, show_knocks};
 use crate::config::serve::Serve;
 use crate::source::audiosocket;
 use crate::source::exchange::Exchange;
@@ -64,6 +65,7 @@ pub fn start(ground: &Ground<'_>) -> Result<Vec<String>, String> {
         let (exchange, stop) = (Arc::clone(&ground.exchange), ground.stop.clone());
         let started = siprec::start(config.clone(), Arc::clone(receiver), exchange, ground.runtime, stop);
         let started = started.map_err(|error| format!("siprec: {error}"))?;
+        show_knocks(ground.desk, "siprec", started.knocks);
         for (way, at) in [("udp", started.udp), ("tcp", started.tcp), ("tls", started.tls)] {
             lines.extend(at.map(|at| format!("siprec/{way} listens on {at}")));
         }
@@ -72,18 +74,24 @@ pub fn start(ground: &Ground<'_>) -> Result<Vec<String>, String> {
         let config = raw.resolve(ground.serve).map_err(|error| error.to_string())?;
         let started = websocket::start(config, Arc::clone(&ground.exchange), ground.runtime, ground.stop.clone());
         let started = started.map_err(|error| error.to_string())?;
+        show_knocks(ground.desk, "websocket", started.knocks);
+        show_handshakes(ground.desk, "websocket", started.handshakes);
         lines.extend(started.addresses.iter().map(|address| format!("websocket listens on {address}")));
     }
     if let Some(raw) = &ground.serve.audiohook {
         let config = raw.resolve(ground.serve).map_err(|error| error.to_string())?;
         let started = audiohook::start(config, Arc::clone(&ground.exchange), ground.runtime, ground.stop.clone());
         let started = started.map_err(|error| error.to_string())?;
+        show_knocks(ground.desk, "audiohook", started.knocks);
+        show_handshakes(ground.desk, "audiohook", started.handshakes);
         lines.extend(started.addresses.iter().map(|address| format!("audiohook listens on {address}")));
     }
     if let Some(config) = &ground.serve.audiosocket {
         let started =
             audiosocket::start(config.clone(), Arc::clone(&ground.exchange), ground.runtime, ground.stop.clone())
                 .map_err(|error| error.to_string())?;
+        show_knocks(ground.desk, audiosocket::SOURCE, started.knocks);
+        show_faults(ground.desk, started.counts);
         ground.desk.expect_by(audiosocket::SOURCE, started.registry);
         lines.push(format!("audiosocket listens on {}", started.address));
     }

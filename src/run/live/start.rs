@@ -24,8 +24,9 @@ use super::worker::{Alarm, Paces, Worker};
 use crate::bleed::Reference;
 use crate::call::{Call, MediaTime, Opening};
 use crate::config::{AgentSide, Settings};
-use crate::consent::{Event, OnWithdrawal, Terms};
+use crate::consent::{Event, Terms};
 use crate::policy::{Excluded, Windows};
+use crate::run::about::{policy, voice};
 use crate::run::line::{Cutter, Sides};
 use crate::run::naming::Namer;
 use crate::source::exchange::Standing;
@@ -331,6 +332,7 @@ fn about(settings: &Settings, stored_as: &str, new: &NewCall, opened: Timestamp)
         AgentSide::Preset { name, .. } => format!("preset {name} ({})", settings.agent.origin),
         _ if new.sided_by.is_some() => format!("by the source ({})", new.sided_by.unwrap_or_default()),
         AgentSide::Alone(_) => "--party".into(),
+        AgentSide::BySource => "by the source".into(),
         AgentSide::Channel(_) | AgentSide::Pair => format!("--agent-channel ({})", settings.agent.origin),
     };
     let told = format!(
@@ -355,20 +357,7 @@ fn about(settings: &Settings, stored_as: &str, new: &NewCall, opened: Timestamp)
         },
         agent_channel: manifest::AgentChannel { channel: new.sound.delivery.agent().unwrap_or(0), from },
         settings: blake3::hash(told.as_bytes()).to_hex().to_string(),
-        voice: manifest::Voice {
-            detector: "webrtc-vad 0.4".into(),
-            mode: settings.vad_mode.value.number(),
-            lead_in_ms: settings.lead_in_ms.value,
-            tail_ms: settings.tail_ms.value,
-        },
-        policy: manifest::Policy {
-            scope: manifest::Scope::WithConsent,
-            on_withdrawal: match settings.on_withdrawal.value {
-                OnWithdrawal::Erase => manifest::Withdrawal::Erase,
-                OnWithdrawal::Keep => manifest::Withdrawal::Keep,
-            },
-            purposes: settings.purposes.value.clone(),
-            sensitive: new.sensitive,
-        },
+        voice: voice(settings),
+        policy: policy(settings, manifest::Scope::WithConsent, new.sensitive),
     }
 }

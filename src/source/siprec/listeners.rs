@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::peer::{Peer, WAITING_MAX, Way, local_towards};
 use super::server::Server;
-use crate::source::listen::{Listen, Stream};
+use crate::source::listen::{Knocks, Listen, Stream};
 use crate::source::wire::sip::{Framed, MESSAGE_BYTES_MAX, frame};
 
 /// How long a message may take from its first byte to its last (slow loris), and how long the first one may be waited for: a
@@ -38,7 +39,12 @@ fn told(bound: SocketAddr, advertised: Option<IpAddr>, peer: IpAddr) -> SocketAd
 }
 
 /// Takes datagrams until all is over.
-pub async fn datagrams(server: Arc<Server>, socket: Arc<UdpSocket>, listen: Listen) -> io::Result<()> {
+pub async fn datagrams(
+    server: Arc<Server>,
+    socket: Arc<UdpSocket>,
+    listen: Listen,
+    knocks: Arc<Knocks>,
+) -> io::Result<()> {
     let bound = socket.local_addr()?;
     let mut buffer = vec![0; MESSAGE_BYTES_MAX];
     loop {
@@ -51,8 +57,12 @@ pub async fn datagrams(server: Arc<Server>, socket: Arc<UdpSocket>, listen: List
                 continue;
             }
         };
+        if !listen.allows(from.ip()) {
+            knocks.not_allowed.fetch_add(1, Ordering::Relaxed);
+            continue;
+        }
         // Keep-alives are empty, or two empty lines.
-        if !listen.allows(from.ip()) || buffer[..length].iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
+        if buffer[..length].iter().all(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             continue;
         }
         let local = told(bound, server.means.config.advertised, from.ip());

@@ -1,7 +1,7 @@
 //! An exchange that keeps what it is told, and a session recording client as it looks on the wire.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -40,6 +40,9 @@ impl FakeCall {
     }
 }
 
+/// How long a test waits for anything: many times what a loaded machine needs.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Begins calls of which nothing is kept.
 #[derive(Default)]
 pub struct FakeExchange {
@@ -47,7 +50,8 @@ pub struct FakeExchange {
     pub declined: Mutex<Vec<&'static str>>,
     /// What every call is declined with.
     pub declines: Mutex<Option<&'static str>>,
-    pub takes_ms: AtomicUsize,
+    /// Beginning a call takes until this is taken back.
+    pub busy: AtomicBool,
 }
 
 impl Exchange for FakeExchange {
@@ -56,8 +60,13 @@ impl Exchange for FakeExchange {
     }
 
     fn begin(&self, arrival: Arrival) -> Result<Begun, Declined> {
-        std::thread::sleep(Duration::from_millis(self.takes_ms.load(Ordering::Relaxed) as u64));
+        let began = std::time::Instant::now();
+        while self.busy.load(Ordering::Acquire) && began.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         if let Some(reason) = *self.declines.lock().unwrap() {
+            // As the real one: it counts itself what it declines.
+            self.declined(arrival.source, reason, Some(&arrival.call));
             return Err(Declined::new(reason, "as the test says"));
         }
         let (said, standing) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Standing::default()));
@@ -174,7 +183,7 @@ impl Client {
     pub async fn next(&self) -> Message {
         loop {
             let mut bytes = vec![0; 65_535];
-            let received = tokio::time::timeout(Duration::from_secs(5), self.socket.recv(&mut bytes)).await;
+            let received = tokio::time::timeout(PATIENCE, self.socket.recv(&mut bytes)).await;
             let message = Message::parse(&bytes[..received.expect("an answer").unwrap()]).unwrap();
             if message.start != (Start::Response { code: 100 }) {
                 return message;
@@ -182,10 +191,37 @@ impl Client {
         }
     }
 
-    pub async fn code(&self) -> u16 {
-        match self.next().await.start {
+    /// The final answer to this request. Answers to others are passed over: the server repeats what is not acknowledged
+    /// within half a second, which an ACK on a loaded machine may miss.
+    pub async fn answer(&self, request: &str) -> Message {
+        let request = Message::parse(request.as_bytes()).unwrap();
+        let transaction = |message: &Message| {
+            let branch = message.header("Via").and_then(|via| param(via, "branch"));
+            (branch, message.header("CSeq").map(str::to_owned))
+        };
+        loop {
+            let message = self.next().await;
+            if matches!(message.start, Start::Response { .. }) && transaction(&message) == transaction(&request) {
+                return message;
+            }
+        }
+    }
+
+    /// The code of the final answer to this request.
+    pub async fn code(&self, request: &str) -> u16 {
+        match self.answer(request).await.start {
             Start::Response { code } => code,
-            Start::Request { method, .. } => panic!("a {method} came"),
+            Start::Request { .. } => unreachable!("it is an answer"),
+        }
+    }
+
+    /// The next request of the server.
+    pub async fn asked(&self) -> Message {
+        loop {
+            let message = self.next().await;
+            if matches!(message.start, Start::Request { .. }) {
+                return message;
+            }
         }
     }
 
@@ -193,7 +229,7 @@ impl Client {
     pub async fn call(&mut self, change: impl Fn(&str) -> String) -> Message {
         let invite = self.invite(change);
         self.send(&invite).await;
-        let answer = self.next().await;
+        let answer = self.answer(&invite).await;
         assert_eq!(answer.start, Start::Response { code: 200 }, "{}", String::from_utf8_lossy(&answer.body));
         self.remote_tag = param(answer.header("To").unwrap(), "tag").unwrap();
         let ack = self.text("ACK", "", "");
@@ -206,13 +242,14 @@ impl Client {
         self.cseq += 1;
         let text = self.text(method, headers, body);
         self.send(&text).await;
-        self.code().await
+        self.code(&text).await
     }
 }
 
 /// Waits until something is so.
 pub async fn until(what: &str, so: impl Fn() -> bool) {
-    for _ in 0..200 {
+    let began = std::time::Instant::now();
+    while began.elapsed() < PATIENCE {
         if so() {
             return;
         }

@@ -22,6 +22,8 @@ const WORDS = {
     name_purpose: 'Name the purpose first.', r_not_informed: 'The customer must be told first.',
     r_refusal_stands: 'The customer said no. Only the customer can change that.', r_no_purpose: 'A purpose is missing.',
     r_purpose_not_configured: 'That purpose is not in use here.', r_call_over: 'The call is over.', r_no_such_call: 'The call is over.',
+    r_outside_question: 'The question is not open. Tell the customer, then ask again.', r_not_the_customer: 'That key was not surely the customer’s.',
+    r_whose_key: 'It is not sure whose key that was.',
   },
   sv: {
     name: 'Svenska', you: 'Du', customer: 'Kunden', call: 'Samtal', language: 'Språk', purpose: 'Ändamål', consent: 'Samtycke', recording_head: 'Inspelning',
@@ -44,6 +46,8 @@ const WORDS = {
     name_purpose: 'Ange ändamålet först.', r_not_informed: 'Kunden måste informeras först.',
     r_refusal_stands: 'Kunden sa nej. Bara kunden själv kan ändra det.', r_no_purpose: 'Ändamålet saknas.',
     r_purpose_not_configured: 'Det ändamålet används inte här.', r_call_over: 'Samtalet är slut.', r_no_such_call: 'Samtalet är slut.',
+    r_outside_question: 'Frågan är inte öppen. Informera kunden och fråga igen.', r_not_the_customer: 'Det är inte säkert att kunden tryckte på knappen.',
+    r_whose_key: 'Det är inte säkert vems knapptryckning det var.',
   },
   da: {
     name: 'Dansk', you: 'Du', customer: 'Kunden', call: 'Opkald', language: 'Sprog', purpose: 'Formål', consent: 'Samtykke', recording_head: 'Optagelse',
@@ -66,6 +70,8 @@ const WORDS = {
     name_purpose: 'Angiv først formålet.', r_not_informed: 'Kunden skal informeres først.',
     r_refusal_stands: 'Kunden sagde nej. Kun kunden selv kan ændre det.', r_no_purpose: 'Formålet mangler.',
     r_purpose_not_configured: 'Det formål bruges ikke her.', r_call_over: 'Opkaldet er slut.', r_no_such_call: 'Opkaldet er slut.',
+    r_outside_question: 'Spørgsmålet er ikke åbent. Informer kunden, og spørg igen.', r_not_the_customer: 'Det er ikke sikkert, at det var kundens tast.',
+    r_whose_key: 'Det er ikke sikkert, hvis tast det var.',
   },
   nb: {
     name: 'Norsk', you: 'Du', customer: 'Kunden', call: 'Samtale', language: 'Språk', purpose: 'Formål', consent: 'Samtykke', recording_head: 'Opptak',
@@ -88,6 +94,8 @@ const WORDS = {
     name_purpose: 'Oppgi formålet først.', r_not_informed: 'Kunden må informeres først.',
     r_refusal_stands: 'Kunden sa nei. Bare kunden selv kan endre det.', r_no_purpose: 'Formålet mangler.',
     r_purpose_not_configured: 'Det formålet brukes ikke her.', r_call_over: 'Samtalen er over.', r_no_such_call: 'Samtalen er over.',
+    r_outside_question: 'Spørsmålet er ikke åpent. Informer kunden, og spør på nytt.', r_not_the_customer: 'Det er ikke sikkert at det var kundens tast.',
+    r_whose_key: 'Det er ikke sikkert hvem sin tast det var.',
   },
   sl: {
     name: 'Slovenščina', you: 'Vi', customer: 'Stranka', call: 'Klic', language: 'Jezik', purpose: 'Namen', consent: 'Privolitev', recording_head: 'Snemanje',
@@ -110,5 +118,7 @@ const WORDS = {
     name_purpose: 'Najprej navedite namen.', r_not_informed: 'Stranko je treba najprej obvestiti.',
     r_refusal_stands: 'Stranka je rekla ne. To lahko spremeni samo stranka.', r_no_purpose: 'Namen manjka.',
     r_purpose_not_configured: 'Ta namen se tu ne uporablja.', r_call_over: 'Klic je končan.', r_no_such_call: 'Klic je končan.',
+    r_outside_question: 'Vprašanje ni odprto. Obvestite stranko in vprašajte znova.', r_not_the_customer: 'Ni gotovo, da je tipko pritisnila stranka.',
+    r_whose_key: 'Ni gotovo, kdo je pritisnil tipko.',
   },
 };
