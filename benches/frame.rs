@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use oneside::audio::{Levels, MediaTime, Span, Stereo, level};
-use oneside::bleed::{Ear, Reference};
+use oneside::bleed::{Ear, Reference, Unheard};
 use oneside::call::{Call, Opening, Outlet};
 use oneside::consent::{Cleared, Terms};
 use oneside::split::Doubt;
@@ -82,7 +82,7 @@ fn units(number: usize) -> [Span; 2] {
 
 /// An ear that is asked as the call asks it.
 fn guard(ear: &mut Ear, number: usize, levels: &Levels) {
-    ear.hear(levels, units(number));
+    ear.hear(levels, Unheard::default(), units(number));
     if number >= Ear::LOOK_FRAMES {
         black_box(ear.answer());
     }
