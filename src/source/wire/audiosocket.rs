@@ -147,20 +147,30 @@ fn parse(kind: u8, payload: &[u8]) -> Message<'_> {
 /// The rates of the types of sound, from 0x10 on.
 const RATES_HZ: [u32; 9] = [8_000, 12_000, 16_000, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000];
 
-/// Messages that are looked at before a stream's coding is known: 200 ms.
-const JUDGED: usize = 10;
+/// Messages that are looked at before a stream's coding is known, at least: 200 ms.
+const JUDGED: u32 = 10;
 /// The gap between messages of 20 ms, at least; those of 10 ms come sooner.
 const GAP_MIN: Duration = Duration::from_millis(15);
+/// So many such gaps, one after the other, are no chance.
+const GAPS: u32 = 8;
 /// Bytes of 20 ms of G.711.
 const G711_BYTES: usize = 160;
+const G711_LASTS: Duration = Duration::from_millis(20);
+/// A stream that is so far ahead of the clock, if it were G.711, is none: a stall brings no more than was spoken.
+const AHEAD_MAX: Duration = Duration::from_millis(600);
+/// After so long the mean has to do: nothing of a stream is stored before its first two seconds have passed.
+const JUDGED_WITHIN: Duration = Duration::from_millis(1_800);
 
-/// Finds out whether what comes under type 0x10 is G.711: messages of 160 bytes, each 20 ms after the one before.
+/// Finds out whether what comes under type 0x10 is G.711: messages of 160 bytes, each 20 ms after the one before. Messages
+/// that come at once, as after a stall, say nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Judge {
-    last: Option<Duration>,
-    looked_at: usize,
-    long_gaps: usize,
-    other_lengths: usize,
+    /// When the first message came, and the last.
+    times: Option<(Duration, Duration)>,
+    looked_at: u32,
+    /// Long gaps, one after the other.
+    long_gaps: u32,
+    other_lengths: bool,
     word: Option<Coding>,
 }
 
@@ -179,16 +189,21 @@ impl Judge {
         if self.word.is_some() {
             return None;
         }
-        let gap = self.last.map(|last| at.saturating_sub(last));
-        self.last = Some(at);
+        let (first, last) = self.times.unwrap_or((at, at));
+        self.times = Some((first, at));
+        let (passed, long) = (at.saturating_sub(first), at.saturating_sub(last) >= GAP_MIN);
         self.looked_at += 1;
-        self.other_lengths += usize::from(bytes != G711_BYTES);
-        self.long_gaps += usize::from(gap.is_some_and(|gap| gap >= GAP_MIN));
+        self.long_gaps = if long { self.long_gaps + 1 } else { 0 };
+        self.other_lengths |= bytes != G711_BYTES;
         if self.looked_at <= JUDGED {
             return None;
         }
-        let g711 = self.other_lengths == 0 && self.long_gaps * 10 >= JUDGED * 7;
-        self.word = Some(if g711 { Coding::G711 } else { Coding::Linear });
+        let linear = self.other_lengths || G711_LASTS * self.looked_at > passed + AHEAD_MAX;
+        self.word = if linear {
+            Some(Coding::Linear)
+        } else {
+            (self.long_gaps >= GAPS || passed >= JUDGED_WITHIN).then_some(Coding::G711)
+        };
         self.word
     }
 }
@@ -293,7 +308,7 @@ mod tests {
     fn g711_under_the_type_of_linear_sound_is_found_out() {
         let word = |bytes: usize, gaps_ms: &dyn Fn(u64) -> u64| {
             let (mut judge, mut at) = (Judge::default(), 0);
-            (0..40).find_map(|number| {
+            (0..150).find_map(|number| {
                 at += gaps_ms(number);
                 judge.hear(bytes, Duration::from_millis(at))
             })
@@ -303,5 +318,8 @@ mod tests {
         assert_eq!(word(160, &|_| 10), Some(Coding::Linear), "10 ms of 16-bit sound");
         assert_eq!(word(160, &|number| if number % 2 == 0 { 0 } else { 20 }), Some(Coding::Linear), "in pairs");
         assert_eq!(word(320, &|_| 20), Some(Coding::Linear));
+        assert_eq!(word(160, &|number| if number == 12 { 400 } else { 10 }), Some(Coding::Linear), "after a stall");
+        let stalls = |number: u64| [20, 20, 220, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20][(number % 14) as usize];
+        assert_eq!(word(160, &stalls), Some(Coding::G711), "stalls, and what they kept comes at once");
     }
 }
