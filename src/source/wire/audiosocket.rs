@@ -154,12 +154,14 @@ const GAP_MIN: Duration = Duration::from_millis(15);
 /// Bytes of 20 ms of G.711.
 const G711_BYTES: usize = 160;
 
-/// Finds out whether what comes under type 0x10 is G.711: messages of 160 bytes, each 20 ms after the one before.
+/// Finds out whether what comes under type 0x10 is G.711: messages of 160 bytes, each 20 ms after the one before. It looks again
+/// and again: where either end is held up, some come at once, and the same bytes could be 10 ms of 16-bit sound for a while.
 #[derive(Clone, Debug, Default)]
 pub struct Judge {
     last: Option<Duration>,
-    looked_at: usize,
+    gaps: usize,
     long_gaps: usize,
+    elapsed: Duration,
     other_lengths: usize,
     word: Option<Coding>,
 }
@@ -174,22 +176,25 @@ pub enum Coding {
 }
 
 impl Judge {
-    /// A message of sound came, so long, at this time. The word on the stream, once, when there is one.
+    /// A message of sound came, so long, at this time. The word on the stream, whenever it is another one. Of messages of 160
+    /// bytes that come too soon for G.711 there is none: their pace tells.
     pub fn hear(&mut self, bytes: usize, at: Duration) -> Option<Coding> {
-        if self.word.is_some() {
-            return None;
-        }
-        let gap = self.last.map(|last| at.saturating_sub(last));
-        self.last = Some(at);
-        self.looked_at += 1;
         self.other_lengths += usize::from(bytes != G711_BYTES);
-        self.long_gaps += usize::from(gap.is_some_and(|gap| gap >= GAP_MIN));
-        if self.looked_at <= JUDGED {
+        let gap = at.saturating_sub(self.last.replace(at)?);
+        self.gaps += 1;
+        self.long_gaps += usize::from(gap >= GAP_MIN);
+        self.elapsed += gap;
+        if self.gaps < JUDGED {
             return None;
         }
-        let g711 = self.other_lengths == 0 && self.long_gaps * 10 >= JUDGED * 7;
-        self.word = Some(if g711 { Coding::G711 } else { Coding::Linear });
-        self.word
+        let slow = self.long_gaps * 10 >= JUDGED * 7 && self.elapsed >= GAP_MIN * JUDGED as u32;
+        let word = match self.other_lengths {
+            0 => slow.then_some(Coding::G711),
+            _ => Some(Coding::Linear),
+        };
+        let new = word.filter(|word| self.word != Some(*word));
+        *self = Judge { last: self.last, word: word.or(self.word), ..Judge::default() };
+        new
     }
 }
 
@@ -293,15 +298,22 @@ mod tests {
     fn g711_under_the_type_of_linear_sound_is_found_out() {
         let word = |bytes: usize, gaps_ms: &dyn Fn(u64) -> u64| {
             let (mut judge, mut at) = (Judge::default(), 0);
-            (0..40).find_map(|number| {
+            (0..60).find_map(|number| {
                 at += gaps_ms(number);
                 judge.hear(bytes, Duration::from_millis(at))
             })
         };
         assert_eq!(word(160, &|_| 20), Some(Coding::G711));
         assert_eq!(word(160, &|number| if number % 2 == 0 { 16 } else { 24 }), Some(Coding::G711), "jitter");
-        assert_eq!(word(160, &|_| 10), Some(Coding::Linear), "10 ms of 16-bit sound");
-        assert_eq!(word(160, &|number| if number % 2 == 0 { 0 } else { 20 }), Some(Coding::Linear), "in pairs");
+        assert_eq!(word(160, &|number| if number < 15 { 0 } else { 20 }), Some(Coding::G711), "held up at first");
+        assert_eq!(word(160, &|_| 10), None, "10 ms of 16-bit sound");
+        assert_eq!(word(160, &|number| if number % 2 == 0 { 0 } else { 20 }), None, "in pairs");
+        assert_eq!(word(160, &|number| if number % 3 == 0 { 0 } else { 15 }), None, "by a coarse clock");
         assert_eq!(word(320, &|_| 20), Some(Coding::Linear));
+        // A channel that is given a codec in mid-call.
+        let mut judge = Judge::default();
+        let words: Vec<Coding> =
+            (0..60).filter_map(|n| judge.hear(if n < 30 { 320 } else { 160 }, Duration::from_millis(n * 20))).collect();
+        assert_eq!(words, [Coding::Linear, Coding::G711]);
     }
 }
