@@ -147,31 +147,49 @@ fn parse(kind: u8, payload: &[u8]) -> Message<'_> {
 /// The rates of the types of sound, from 0x10 on.
 const RATES_HZ: [u32; 9] = [8_000, 12_000, 16_000, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000];
 
-/// Messages that are looked at before a stream's coding is known, at least: 200 ms.
-const JUDGED: u32 = 10;
+/// Messages that are looked at before a stream's coding is known: 200 ms.
+const JUDGED: usize = 10;
 /// The gap between messages of 20 ms, at least; those of 10 ms come sooner.
 const GAP_MIN: Duration = Duration::from_millis(15);
-/// So many such gaps, one after the other, are no chance.
-const GAPS: u32 = 8;
 /// Bytes of 20 ms of G.711.
 const G711_BYTES: usize = 160;
 const G711_LASTS: Duration = Duration::from_millis(20);
 /// A stream that is so far ahead of the clock, if it were G.711, is none: a stall brings no more than was spoken.
 const AHEAD_MAX: Duration = Duration::from_millis(600);
-/// After so long the mean has to do: nothing of a stream is stored before its first two seconds have passed.
-const JUDGED_WITHIN: Duration = Duration::from_millis(1_800);
+/// After so long the mean tells, however the messages come: nothing of a stream is stored before its first two seconds have
+/// passed.
+const OPENING: Duration = Duration::from_millis(1_800);
 
-/// Finds out whether what comes under type 0x10 is G.711: messages of 160 bytes, each 20 ms after the one before. Messages
-/// that come at once, as after a stall, say nothing.
+/// Finds out whether what comes under type 0x10 is G.711: messages of 160 bytes, each 20 ms after the one before. It looks again
+/// and again: where either end is held up, some come at once, and the same bytes could be 10 ms of 16-bit sound for a while.
 #[derive(Clone, Debug, Default)]
 pub struct Judge {
-    /// When the first message came, and the last.
-    times: Option<(Duration, Duration)>,
-    looked_at: u32,
-    /// Long gaps, one after the other.
-    long_gaps: u32,
-    other_lengths: bool,
+    last: Option<Duration>,
+    gaps: usize,
+    long_gaps: usize,
+    elapsed: Duration,
+    other_lengths: usize,
     word: Option<Coding>,
+    opening: Opening,
+}
+
+/// The beginning of a stream.
+#[derive(Clone, Copy, Debug, Default)]
+struct Opening {
+    began: Option<Duration>,
+    came: u32,
+    over: bool,
+}
+
+impl Opening {
+    /// A message of 160 bytes came. Whether those of the beginning, which is over now, are G.711 by their mean.
+    fn is_g711(&mut self, at: Duration) -> bool {
+        let passed = at.saturating_sub(*self.began.get_or_insert(at));
+        self.came += u32::from(!self.over);
+        let over = !self.over && passed >= OPENING;
+        self.over |= over;
+        over && G711_LASTS * self.came <= passed + AHEAD_MAX
+    }
 }
 
 /// What comes under type 0x10.
@@ -184,27 +202,29 @@ pub enum Coding {
 }
 
 impl Judge {
-    /// A message of sound came, so long, at this time. The word on the stream, once, when there is one.
+    /// A message of sound came, so long, at this time. The word on the stream, whenever it is another one. Of messages of 160
+    /// bytes that come too soon for G.711 there is none: their pace tells.
     pub fn hear(&mut self, bytes: usize, at: Duration) -> Option<Coding> {
-        if self.word.is_some() {
+        self.other_lengths += usize::from(bytes != G711_BYTES);
+        if bytes == G711_BYTES && self.opening.is_g711(at) && self.word.is_none() {
+            self.word = Some(Coding::G711);
+            return self.word;
+        }
+        let gap = at.saturating_sub(self.last.replace(at)?);
+        self.gaps += 1;
+        self.long_gaps += usize::from(gap >= GAP_MIN);
+        self.elapsed += gap;
+        if self.gaps < JUDGED {
             return None;
         }
-        let (first, last) = self.times.unwrap_or((at, at));
-        self.times = Some((first, at));
-        let (passed, long) = (at.saturating_sub(first), at.saturating_sub(last) >= GAP_MIN);
-        self.looked_at += 1;
-        self.long_gaps = if long { self.long_gaps + 1 } else { 0 };
-        self.other_lengths |= bytes != G711_BYTES;
-        if self.looked_at <= JUDGED {
-            return None;
-        }
-        let linear = self.other_lengths || G711_LASTS * self.looked_at > passed + AHEAD_MAX;
-        self.word = if linear {
-            Some(Coding::Linear)
-        } else {
-            (self.long_gaps >= GAPS || passed >= JUDGED_WITHIN).then_some(Coding::G711)
+        let slow = self.long_gaps * 10 >= JUDGED * 7 && self.elapsed >= GAP_MIN * JUDGED as u32;
+        let word = match self.other_lengths {
+            0 => slow.then_some(Coding::G711),
+            _ => Some(Coding::Linear),
         };
-        self.word
+        let new = word.filter(|word| self.word != Some(*word));
+        *self = Judge { last: self.last, word: word.or(self.word), opening: self.opening, ..Judge::default() };
+        new
     }
 }
 
@@ -308,18 +328,23 @@ mod tests {
     fn g711_under_the_type_of_linear_sound_is_found_out() {
         let word = |bytes: usize, gaps_ms: &dyn Fn(u64) -> u64| {
             let (mut judge, mut at) = (Judge::default(), 0);
-            (0..150).find_map(|number| {
+            (0..300).find_map(|number| {
                 at += gaps_ms(number);
                 judge.hear(bytes, Duration::from_millis(at))
             })
         };
         assert_eq!(word(160, &|_| 20), Some(Coding::G711));
         assert_eq!(word(160, &|number| if number % 2 == 0 { 16 } else { 24 }), Some(Coding::G711), "jitter");
-        assert_eq!(word(160, &|_| 10), Some(Coding::Linear), "10 ms of 16-bit sound");
-        assert_eq!(word(160, &|number| if number % 2 == 0 { 0 } else { 20 }), Some(Coding::Linear), "in pairs");
+        assert_eq!(word(160, &|number| if number < 15 { 0 } else { 20 }), Some(Coding::G711), "held up at first");
+        assert_eq!(word(160, &|_| 10), None, "10 ms of 16-bit sound");
+        assert_eq!(word(160, &|number| if number % 2 == 0 { 0 } else { 20 }), None, "in pairs");
+        assert_eq!(word(160, &|number| if number % 3 == 0 { 0 } else { 15 }), None, "by a coarse clock");
+        assert_eq!(word(160, &|number| if number % 2 == 0 { 0 } else { 40 }), Some(Coding::G711), "two at a time");
         assert_eq!(word(320, &|_| 20), Some(Coding::Linear));
-        assert_eq!(word(160, &|number| if number == 12 { 400 } else { 10 }), Some(Coding::Linear), "after a stall");
-        let stalls = |number: u64| [20, 20, 220, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20][(number % 14) as usize];
-        assert_eq!(word(160, &stalls), Some(Coding::G711), "stalls, and what they kept comes at once");
+        // A channel that is given a codec in mid-call.
+        let mut judge = Judge::default();
+        let words: Vec<Coding> =
+            (0..60).filter_map(|n| judge.hear(if n < 30 { 320 } else { 160 }, Duration::from_millis(n * 20))).collect();
+        assert_eq!(words, [Coding::Linear, Coding::G711]);
     }
 }
