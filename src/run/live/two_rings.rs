@@ -57,13 +57,7 @@ impl Stream {
     }
 
     /// Reads what is there; each stretch of silence that it lays is told.
-    fn fill(
-        &mut self,
-        plane: &mut Vec<i16>,
-        now: u64,
-        opens_ahead: bool,
-        mut laid: impl FnMut(u64, u64, Missing),
-    ) {
+    fn fill(&mut self, plane: &mut Vec<i16>, now: u64, opens_ahead: bool, mut laid: impl FnMut(u64, u64, Missing)) {
         while room(plane) > 0 && !self.ended {
             if let Some((frames, why)) = self.owed.take() {
                 if let Some((from, frames, why)) = self.lay(plane, frames, why) {
