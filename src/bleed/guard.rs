@@ -138,16 +138,16 @@ impl Guard {
             self.units += 2;
             return;
         }
-        self.customer_unheard = self.customer_unheard << 2 | if unheard.customer { 0b11 } else { 0 };
-        self.agent_unheard = self.agent_unheard << 2 | if unheard.agent { 0b11 } else { 0 };
+        self.customer_unheard = self.customer_unheard << 2 | bits(unheard.customer);
+        self.agent_unheard = self.agent_unheard << 2 | bits(unheard.agent);
         let customer = self.without_echo(levels, unheard);
         if unheard == Unheard::default() {
             self.bleed.hear(customer, levels.agent);
         } else {
             customer.into_iter().for_each(|level| self.bleed.pass(level));
         }
-        for (agent, customer) in levels.agent.into_iter().zip(customer) {
-            if unheard.agent {
+        for ((agent, unheard), customer) in levels.agent.into_iter().zip(unheard.agent).zip(customer) {
+            if unheard {
                 self.agent.push(self.noise);
             } else {
                 self.noise = agent.min(self.noise + 1);
@@ -222,14 +222,16 @@ impl Guard {
 
     /// The customer's levels, silent where the line carries no more than the agent's own echo (ONE-05).
     fn without_echo(&mut self, levels: &Levels, unheard: Unheard) -> [Level; 2] {
-        let agent = if unheard.agent { SILENT } else { audible(middle(levels.agent)) };
-        if unheard.customer {
-            self.echo.pass(agent);
-            return [SILENT; 2];
-        }
+        let agent = audible(middle(levels.agent));
         let customer = middle(levels.customer);
         // The frame as a whole is compared, as it was learnt: a syllable that begins in its second half must not slip past.
-        let echo = self.echo.expect(agent, customer);
+        let echo = if unheard == Unheard::default() {
+            self.echo.expect(agent, customer)
+        } else {
+            // Nothing is learnt of it; but what did come of the customer's is the least that can be heard of it elsewhere.
+            self.echo.pass(agent);
+            self.echo.expected(0)
+        };
         if customer > echo + ECHO_SLACK { levels.customer.map(audible) } else { [SILENT; 2] }
     }
 
@@ -311,6 +313,10 @@ impl Guard {
 
 fn middle(levels: [Level; 2]) -> Level {
     (levels[0] + levels[1]) / 2
+}
+
+fn bits([first, second]: [bool; 2]) -> u64 {
+    u64::from(first) << 1 | u64::from(second)
 }
 
 fn audible(level: Level) -> Level {

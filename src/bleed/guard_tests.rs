@@ -46,8 +46,8 @@ impl Call<'_> {
         let mut verdicts = Vec::new();
         for frame in 0..self.units / 2 {
             let pair = [2 * frame, 2 * frame + 1];
-            let unheard = Unheard { agent: false, customer: (self.unheard)(2 * frame) };
-            let line = |t| if unheard.customer { 0 } else { line(t) };
+            let unheard = Unheard { agent: [false; 2], customer: pair.map(self.unheard) };
+            let line = |t| if (self.unheard)(t) { 0 } else { line(t) };
             let levels = Levels { agent: pair.map(microphone), customer: pair.map(line), ..Levels::default() };
             guard.hear(&levels, unheard);
             if let Some(due) = (frame as u64).checked_sub(LOOK_FRAMES) {
@@ -279,6 +279,16 @@ fn a_customer_who_stops_coming_leaves_the_figure_not_measurable() {
 }
 
 #[test]
+fn beside_a_packet_that_is_lost_the_guard_hears_what_came() {
+    // Packets do not lie on frames: one that is lost takes half of two frames.
+    for phase in 0..40 {
+        let from = 701 + phase;
+        let (verdicts, _) = with_gaps(&|t| t == from || t == from + 1);
+        assert_eq!(own(&verdicts[690..760]), 0, "{from}");
+    }
+}
+
+#[test]
 fn single_packets_that_are_lost_do_not_unmake_the_figure() {
     let agent_speaks = |unheard: &dyn Fn(usize) -> bool| {
         let call = Call {
@@ -322,7 +332,10 @@ fn a_microphone_that_was_not_heard_does_not_teach_that_there_is_no_bleed() {
             let pair = [2 * frame, 2 * frame + 1];
             let customer = pair.map(CUSTOMER);
             let agent = if absent { [0; 2] } else { pair.map(|t| louder(NOISE, CUSTOMER(t.max(5) - 5) - 1_700)) };
-            guard.hear(&Levels { agent, customer, ..Levels::default() }, Unheard { agent: absent, customer: false });
+            guard.hear(
+                &Levels { agent, customer, ..Levels::default() },
+                Unheard { agent: [absent; 2], customer: [false; 2] },
+            );
             if let Some(due) = (frame as u64).checked_sub(LOOK_FRAMES) {
                 let verdicts = [guard.verdict(2 * due), guard.verdict(2 * due + 1)];
                 own += verdicts.iter().filter(|verdict| **verdict == Verdict::Own).count();

@@ -51,13 +51,13 @@ impl Heard {
     }
 }
 
-/// Which sides of a frame did not come, or not all of it: silence stands in their place, and nobody heard it.
+/// Which units of a frame did not come, or not whole: silence stands in their place, and nobody heard it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Unheard {
     /// The agent's.
-    pub agent: bool,
+    pub agent: [bool; 2],
     /// The customer's.
-    pub customer: bool,
+    pub customer: [bool; 2],
 }
 
 /// What the guard has to compare the microphone with.

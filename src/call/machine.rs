@@ -145,8 +145,9 @@ impl Call {
     pub fn listen<'a>(&mut self, sound: &Stereo<'a>) -> Frame<'a, Agent> {
         assert_eq!(sound.span().from, self.now, "frames follow each other without gap");
         let levels = level::measure(sound.agent.samples(), sound.customer.samples());
-        let [agent, customer] = [0, 1].map(|side| self.gaps[side].meets(sound.span()));
-        self.ear.hear(&levels, Unheard { agent, customer }, units(sound.span()));
+        let units = units(sound.span());
+        let [agent, customer] = [0, 1].map(|side| units.map(|unit| self.gaps[side].meets(unit)));
+        self.ear.hear(&levels, Unheard { agent, customer }, units);
         let doubtful = self.doubt.hear(&levels);
         if self.doubt.is_whole() {
             self.gate.quarantine();

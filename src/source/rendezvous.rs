@@ -15,7 +15,8 @@ pub struct Rendezvous(Mutex<HashMap<String, Arc<Mutex<Option<Meeting>>>>>);
 /// A call that one connection has begun. Locked while it is being begun: the other one waits for that.
 struct Meeting {
     line: CallLine,
-    began: Instant,
+    /// When the first sound of the connection that is there came: its line begins with it, however long the disk took.
+    came: Instant,
     rate_hz: u32,
     drop_before_decode: bool,
     /// The leg that waits for its connection.
@@ -24,15 +25,21 @@ struct Meeting {
 
 impl Rendezvous {
     /// The leg of `party`. Begins the call if it is the first, and otherwise takes what the first one left: its line begins
-    /// with the time that it was awaited, so that both sides lie on one line. `arrival.sound` must be `Apart`. Blocks as
-    /// [`Exchange::begin`] does.
-    pub fn leg(&self, exchange: &dyn Exchange, arrival: Arrival, party: Party) -> Result<(Leg, CallLine), Declined> {
+    /// with the time that it was awaited, so that both sides lie on one line. `arrival.sound` must be `Apart`; `came`: when
+    /// its first sound did. Blocks as [`Exchange::begin`] does.
+    pub fn leg(
+        &self,
+        exchange: &dyn Exchange,
+        arrival: Arrival,
+        party: Party,
+        came: Instant,
+    ) -> Result<(Leg, CallLine), Declined> {
         let (place, first) = self.place(&arrival.call);
         let mut meeting = place.lock().unwrap_or_else(PoisonError::into_inner);
         if !first {
             let meeting =
                 meeting.as_mut().ok_or_else(|| Declined::new("exists", "the call has just come to nothing"))?;
-            return meeting.join(exchange, &arrival, party);
+            return meeting.join(exchange, &arrival, party, came);
         }
         let (call, rate_hz, drop_before_decode) = (arrival.call.clone(), arrival.rate_hz, arrival.drop_before_decode);
         let begun = exchange.begin(arrival).inspect_err(|_| self.forget(&call, &place))?;
@@ -45,7 +52,7 @@ impl Rendezvous {
             Party::Customer => (customer, agent),
         };
         let free = Some((party.other(), other));
-        *meeting = Some(Meeting { line: line.clone(), began: Instant::now(), rate_hz, drop_before_decode, free });
+        *meeting = Some(Meeting { line: line.clone(), came, rate_hz, drop_before_decode, free });
         Ok((mine, line))
     }
 
@@ -79,7 +86,13 @@ impl Rendezvous {
 }
 
 impl Meeting {
-    fn join(&mut self, exchange: &dyn Exchange, arrival: &Arrival, party: Party) -> Result<(Leg, CallLine), Declined> {
+    fn join(
+        &mut self,
+        exchange: &dyn Exchange,
+        arrival: &Arrival,
+        party: Party,
+        came: Instant,
+    ) -> Result<(Leg, CallLine), Declined> {
         if self.free.as_ref().is_none_or(|(free, _)| *free != party) {
             // The connection that is there stays.
             return Err(Declined::new("exists", "this party of the call is connected already"));
@@ -97,7 +110,7 @@ impl Meeting {
             return Err(Declined::new("rate", what));
         }
         let (_, mut leg) = self.free.take().ok_or_else(|| Declined::new("bug", "the leg was there"))?;
-        let awaited = self.began.elapsed().as_nanos() * u128::from(self.rate_hz) / 1_000_000_000;
+        let awaited = came.saturating_duration_since(self.came).as_nanos() * u128::from(self.rate_hz) / 1_000_000_000;
         leg.missing(u64::try_from(awaited).unwrap_or(u64::MAX), Why::Absent);
         Ok((leg, self.line.clone()))
     }
@@ -153,10 +166,10 @@ mod tests {
     fn who_comes_later_begins_with_the_time_that_it_was_awaited() {
         let (calls, meet) = (Calls::default(), Rendezvous::default());
         let began = std::time::Instant::now();
-        let (mut first, line) = meet.leg(&calls, arrival(), Party::Customer).unwrap();
+        let (mut first, line) = meet.leg(&calls, arrival(), Party::Customer, Instant::now()).unwrap();
         first.sound(&[1; 160]);
         std::thread::sleep(std::time::Duration::from_millis(300));
-        let (second, same) = meet.leg(&calls, arrival(), Party::Agent).unwrap();
+        let (second, same) = meet.leg(&calls, arrival(), Party::Agent, Instant::now()).unwrap();
         assert!(line.is(&same) && calls.begun.load(Ordering::Relaxed) == 1);
         let most = began.elapsed().as_millis() as u64 * 8 + 160;
         assert!((2_400..=most).contains(&second.end()), "{} of {most}", second.end());
@@ -167,25 +180,25 @@ mod tests {
     #[test]
     fn a_party_that_connects_twice_or_leaves_takes_nothing_from_the_others() {
         let (calls, meet) = (Calls::default(), Rendezvous::default());
-        let (_first, line) = meet.leg(&calls, arrival(), Party::Agent).unwrap();
-        assert_eq!(meet.leg(&calls, arrival(), Party::Agent).err().unwrap().reason, "exists");
+        let (_first, line) = meet.leg(&calls, arrival(), Party::Agent, Instant::now()).unwrap();
+        assert_eq!(meet.leg(&calls, arrival(), Party::Agent, Instant::now()).err().unwrap().reason, "exists");
         // A line of another call of that name that is over.
         let other = CallLine::new("a".into(), Box::new(|_| ()), Arc::default());
         meet.left(&other);
-        assert!(meet.leg(&calls, arrival(), Party::Customer).is_ok(), "its place was kept");
+        assert!(meet.leg(&calls, arrival(), Party::Customer, Instant::now()).is_ok(), "its place was kept");
         meet.left(&line);
-        assert!(meet.leg(&calls, arrival(), Party::Customer).is_ok());
+        assert!(meet.leg(&calls, arrival(), Party::Customer, Instant::now()).is_ok());
         assert_eq!(calls.begun.load(Ordering::Relaxed), 2, "after its end the name is free");
     }
 
     #[test]
     fn what_the_second_one_says_counts_too() {
         let (calls, meet) = (Calls::default(), Rendezvous::default());
-        let _first = meet.leg(&calls, arrival(), Party::Agent).unwrap();
+        let _first = meet.leg(&calls, arrival(), Party::Agent, Instant::now()).unwrap();
         let fast = Arrival { rate_hz: 16_000, ..arrival() };
-        assert_eq!(meet.leg(&calls, fast, Party::Customer).err().unwrap().reason, "rate");
+        assert_eq!(meet.leg(&calls, fast, Party::Customer, Instant::now()).err().unwrap().reason, "rate");
         let listed = Arrival { number: Some("112".into()), ..arrival() };
-        assert_eq!(meet.leg(&calls, listed, Party::Customer).err().unwrap().reason, "never_record");
+        assert_eq!(meet.leg(&calls, listed, Party::Customer, Instant::now()).err().unwrap().reason, "never_record");
         let said = calls.said.lock().unwrap();
         assert!(matches!(
             said[..],

@@ -13,8 +13,8 @@ use crate::source::rtp::{AnnouncedConfig, Settings};
 pub const PORTS: [u16; 2] = [40_000, 59_999];
 /// How far behind the clock sound is laid, ms: 200 ms of jitter lose nothing.
 pub const DELAY_MS: u32 = 250;
-/// The least and the most that this can be, ms.
-const DELAY_RANGE_MS: [u32; 2] = [40, 2_000];
+/// The least and the most that this can be, ms: a socket is looked at every 60 ms.
+const DELAY_RANGE_MS: [u32; 2] = [80, 2_000];
 /// Seconds after which a call on whose ports nothing comes is over.
 pub const IDLE_S: u32 = 120;
 /// Most of these, seconds.

@@ -161,6 +161,19 @@ impl ArrivalClock {
         advice
     }
 
+    /// Watches what is delivered while nothing of it is taken yet, because the stream is being judged: when it began and how
+    /// it comes is known when the first of it is taken. Arguments as of [`ArrivalClock::look`].
+    pub fn watch(&mut self, now: u64, delivered: u64) {
+        let came = delivered - self.delivered;
+        if came == 0 {
+            return;
+        }
+        self.origin.get_or_insert(now);
+        self.last_arrival = now;
+        self.steady(now, came);
+        self.delivered = delivered;
+    }
+
     fn steady(&mut self, now: u64, came: u64) {
         if came == 0 {
             return;
@@ -177,6 +190,9 @@ impl ArrivalClock {
 
     fn judge(&mut self, now: u64, delivered: u64, opens_ahead: bool) -> Advice {
         let Phase::Judging { since, delivered: before } = self.phase else { return Advice::Take };
+        if !self.fills {
+            return Advice::Take; // the call is about to end
+        }
         let came = delivered - before;
         if came > self.real_time(now - since) {
             self.phase = Phase::CatchingUp { since: now, delivered };

@@ -172,6 +172,9 @@ impl OneRing {
 impl Intake for OneRing {
     fn take(&mut self, now: u64, opens_ahead: bool, sides: &mut Sides) -> Came {
         if self.is_judging() {
+            if let Some(clock) = &mut self.clock {
+                clock.watch(now, self.drain.position().end());
+            }
             return Came::Nothing;
         }
         if let Some((frames, why)) = self.owed.take() {

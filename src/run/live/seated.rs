@@ -69,7 +69,7 @@ impl InHand {
 /// Calls in a group: the lanes of its bank.
 pub(super) const GROUP: usize = 16;
 /// Blocks of one call that are taken in one turn: one that catches up does not hold up the others.
-const BLOCKS_MAX: usize = 8;
+const BLOCKS_MAX: usize = 4;
 
 /// Calls at one rate, each on a lane of their bank.
 pub(super) struct Group {

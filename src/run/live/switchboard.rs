@@ -22,13 +22,17 @@ use crate::ring::{Drain, Inlet, ring};
 use crate::source::exchange::{
     Arrival, Arriving, Begun, CallLine, Declined, Exchange, Leg, Legs, Placing, Said, Standing, Tell, Vouched,
 };
-use crate::source::wire::pace::Pace;
+use crate::source::wire::pace::{JUDGE_MS, Pace};
 use crate::split::Delivery;
 use crate::store::StoreError;
 use crate::store::declined::{Declines, NotRecorded};
 
-/// Frames that a call hands over at a time, at most: 140 ms at 8 kHz. It is memory of every call, 4 bytes a frame.
-const BLOCK_FRAMES: usize = 1_120;
+/// What a call hands over at a time, at most, ms: what comes between two turns of its shard, and a little. It is memory of
+/// every call, 4 bytes a frame.
+const BLOCK_MS: u64 = 140;
+/// The least that a ring holds, ms: what comes while a stream is judged, twice, for a party may come when the other one has
+/// just been judged.
+const RING_MIN_MS: u64 = 2 * JUDGE_MS + 500;
 /// Of a ring, how much may wait for the other stream of its call.
 const PATIENCE_PERCENT: u64 = 60;
 /// How often what could not be written to the list is tried again.
@@ -39,8 +43,8 @@ const LIST_MAX: usize = 4_096;
 const WAITING_MAX: usize = 256;
 /// Room beyond that for what contradicts what was said of the call.
 const CONTRADICTIONS_MAX: usize = 16;
-/// What a shard's sweep adds to the way of a sample, ms.
-const SWEEP_MS: u64 = 40;
+/// What is added to the way of a sample whose place is told by its arrival, ms: its shard looks at it every 20 ms.
+const LOOK_MS: u64 = 40;
 
 /// Limits of a media server.
 #[derive(Clone, Copy, Debug)]
@@ -318,7 +322,7 @@ fn lay_out(arrival: &Arrival, line: &CallLine, ring_ms: u64) -> Result<(Legs, So
         return Err(Declined::new("rate", format!("{rate_hz} Hz is no rate of a call; 8000 to 48000 Hz are")));
     }
     let placing = arrival.sound.placing();
-    let worst_ms = u64::from(arrival.worst_ms).max(SWEEP_MS);
+    let worst_ms = u64::from(arrival.worst_ms).max(LOOK_MS);
     let (by_arrival, burst_ms) = match placing {
         Placing::Stamped => (false, 0),
         Placing::ByArrival { burst_ms } => (true, burst_ms),
@@ -331,7 +335,9 @@ fn lay_out(arrival: &Arrival, line: &CallLine, ring_ms: u64) -> Result<(Legs, So
         Placing::Stamped => Pace::packets(rate_hz),
         Placing::ByArrival { burst_ms } => Pace::stream(rate_hz, burst_ms),
     };
-    let frames = (ring_ms.max(2 * u64::from(burst_ms)) * u64::from(rate_hz) / 1_000) as usize;
+    let ring_ms = ring_ms.max(RING_MIN_MS).max(2 * u64::from(burst_ms));
+    let frames = (ring_ms * u64::from(rate_hz) / 1_000) as usize;
+    let block_frames = (BLOCK_MS * u64::from(rate_hz) / 1_000) as usize;
     let leg = |channels: usize| -> (Leg, Drain, Arc<Vouched>) {
         let (inlet, drain): (Inlet, Drain) = ring(frames, channels);
         let (leg, vouched) = Leg::new(inlet, channels, pace(), line.clone());
@@ -339,7 +345,7 @@ fn lay_out(arrival: &Arrival, line: &CallLine, ring_ms: u64) -> Result<(Legs, So
     };
     let one = |delivery: Delivery| {
         let (leg, drain, vouched) = leg(delivery.channels());
-        let intake = OneRing::in_blocks(BLOCK_FRAMES, drain, delivery, rate_hz, rate_hz, Some(clock()));
+        let intake = OneRing::in_blocks(block_frames, drain, delivery, rate_hz, rate_hz, Some(clock()));
         (leg, delivery, Box::new(intake.once(Arc::new(move || vouched.is_plausible()))) as Box<dyn Intake>)
     };
     let (legs, delivery, intake) = match arrival.sound {
@@ -364,7 +370,7 @@ fn lay_out(arrival: &Arrival, line: &CallLine, ring_ms: u64) -> Result<(Legs, So
         }
     };
     let encoding = arrival.encoding.clone();
-    let sound = Sound { delivery, source_hz: rate_hz, rate_hz, encoding, intake, block_frames: BLOCK_FRAMES };
+    let sound = Sound { delivery, source_hz: rate_hz, rate_hz, encoding, intake, block_frames };
     Ok((legs, sound))
 }
 

@@ -3,7 +3,7 @@
 //! Each has a ring and, where its sound is placed by its arrival, a clock of its own. The line goes as far as both have
 //! come. A stream that delivers nothing while the other goes on is waited for as long as the other one's ring allows
 //! (the sender may have stalled, and what it kept is worth having); then silence is laid for it, and what comes of it
-//! late is left out, so that later sound never shifts.
+//! late is left out, so that later sound never shifts. So it is with a stream whose pace is not known to be plausible yet.
 //!
 //! What was read of a stream lies at once where the call takes its frames from, on the plane of its side; of the side that
 //! has come further, what is ahead waits there too.
@@ -58,6 +58,10 @@ impl Stream {
 
     /// Reads what is there; each stretch of silence that it lays is told.
     fn fill(&mut self, plane: &mut Vec<i16>, now: u64, opens_ahead: bool, mut laid: impl FnMut(u64, u64, Missing)) {
+        if !self.is_vouched_for() {
+            // Nothing of it is there yet, whatever has come.
+            return self.clock.watch(now, self.drain.position().end());
+        }
         while room(plane) > 0 && !self.ended {
             if let Some((frames, why)) = self.owed.take() {
                 if let Some((from, frames, why)) = self.lay(plane, frames, why) {
@@ -195,9 +199,6 @@ impl TwoRings {
 
 impl Intake for TwoRings {
     fn take(&mut self, now: u64, opens_ahead: bool, sides: &mut Sides) -> Came {
-        if self.is_judging() {
-            return Came::Nothing;
-        }
         let both = |sides: &mut Sides| sides.planes().map(|plane| plane.len()).into_iter().min().unwrap_or(0);
         let before = both(sides);
         self.fill(now, opens_ahead, sides);

@@ -178,3 +178,36 @@ fn what_opens_counts_from_behind_everything_that_was_delivered() {
     let at = world.rings.opens_from(world.now_ms * MS, world.rings.ends().end());
     assert!(at.0 >= 32_000, "{at:?}");
 }
+
+#[test]
+fn what_was_on_its_way_while_the_streams_were_judged_is_on_its_way_afterwards() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    const WORST_MS: u64 = 500;
+    for by_arrival in [true, false] {
+        for way_ms in [0, 100, 300, 460] {
+            let known = Arc::new(AtomicBool::new(false));
+            let mut inlets = Vec::new();
+            let streams = [(); 2].map(|()| {
+                let (inlet, drain) = ring(5 * RATE as usize, 1);
+                let clock = if by_arrival { ArrivalClock::new } else { ArrivalClock::of_a_device }(RATE, WORST_MS);
+                let known = Arc::clone(&known);
+                inlets.push(inlet);
+                Stream::new(drain, clock, by_arrival, Arc::new(move || known.load(Ordering::Relaxed)))
+            });
+            let mut rings = TwoRings::new(streams, 3 * RATE as usize, RATE);
+            let mut sides = Sides::in_blocks(1_600, RATE, RATE);
+            // What is spoken from 0 ms on comes `way_ms` later; the pace is known 2 s after that.
+            for now_ms in (0..10_000u64).step_by(20) {
+                known.store(now_ms >= way_ms + 2_000, Ordering::Relaxed);
+                if now_ms >= way_ms {
+                    inlets.iter_mut().for_each(|inlet| assert_eq!(inlet.push(&[7; 160]), 0));
+                }
+                while let Came::Sound(frames) = rings.take(now_ms * MS, false, &mut sides) {
+                    sides.drop_front(frames as usize);
+                }
+                let opens = rings.opens_from(now_ms * MS, rings.ends().end()).0;
+                assert!(opens >= now_ms * 8, "{opens} at {now_ms} ms, {way_ms} ms on its way, {by_arrival}");
+            }
+        }
+    }
+}

@@ -215,8 +215,9 @@ impl Connection {
     async fn begin(&mut self, expected: &Expected, rate_hz: u32) -> Result<(), Declined> {
         let arrival = self.arrival(expected, rate_hz.min(RATE_MAX_HZ));
         let (shared, party, alone) = (Arc::clone(&self.shared), expected.party, expected.alone);
+        let came = Instant::now();
         let mut begin = tokio::task::spawn_blocking(move || match alone {
-            false => shared.rendezvous.leg(&*shared.exchange, arrival, party),
+            false => shared.rendezvous.leg(&*shared.exchange, arrival, party, came),
             true => shared.exchange.begin(arrival).and_then(|begun| match begun.legs {
                 Legs::AgentAlone(leg) => Ok((leg, begun.line)),
                 _ => Err(Declined::new("bug", "a call of one connection has one leg")),

@@ -95,6 +95,11 @@ impl Leg {
         }
     }
 
+    /// Nobody looked for what comes of it for so long: what was kept meanwhile comes at once.
+    pub fn excuse(&mut self, stalled: Duration) {
+        self.pace.excuse(u64::try_from(stalled.as_nanos()).unwrap_or(u64::MAX));
+    }
+
     /// Sound that arrives now and belongs behind what is there.
     pub fn heard(&mut self, samples: &[i16], now: Instant) {
         self.pace((samples.len() / self.channels) as u64, now);

@@ -178,6 +178,11 @@ impl Receiving {
         PartyCounts { stream: self.jitter.counts(), ignored: self.ignored, keys: self.pressed }
     }
 
+    /// It was not looked at for so long.
+    pub(super) fn excuse(&mut self, stalled: Duration) {
+        self.leg.excuse(stalled);
+    }
+
     /// Reads what lies in the socket. Whether something came that counts.
     pub(super) fn read(&mut self, began: Instant, datagram: &mut [u8; DATAGRAM_MAX]) -> bool {
         let mut heard = false;
@@ -277,6 +282,11 @@ impl Receiving {
         // The time stamp is the old sender's, and means nothing on the new one's line: it counts from now on.
         keys.sender_changed(&mut |key| tell(line, *party, None, leg.end(), pressed, key));
         decoder.reset();
+    }
+
+    /// Lays all that waits `now_ns` after the call began.
+    pub(super) fn lay_all(&mut self, now_ns: u64) {
+        self.lay(now_ns + self.jitter.delay_ns());
     }
 
     /// Lays what is due `now_ns` after the call began.

@@ -27,6 +27,8 @@ const TICK: Duration = Duration::from_millis(10);
 /// How many turns there are: a socket is looked at every 60 ms. What a call needs has left the processor's caches by then,
 /// and is fetched once for three packets.
 const TURNS: usize = 6;
+/// A call that was not looked at for so long was held up by us, not by its sender.
+const STALLED: Duration = Duration::from_millis(300);
 /// Most datagrams that are read from a socket in its turn: 3,200 a second.
 pub const BURST_MAX: usize = 192;
 /// How often counts are told to those who ask for them.
@@ -170,7 +172,12 @@ fn obey(calls: &mut Calls, command: Command) {
         Command::Change { id, party, stream } => with(calls, id, party, |receiving| receiving.change(stream)),
         Command::Shut { id, party } => with(calls, id, party, Receiving::shut),
         Command::Close { id } => {
-            calls.of_turn(id).retain(|call| call.id != id);
+            let calls = calls.of_turn(id);
+            if let Some(index) = calls.iter().position(|call| call.id == id) {
+                let mut call = calls.swap_remove(index);
+                // What was sent before it ended is part of it.
+                let _ = catch_unwind(AssertUnwindSafe(|| call.finish()));
+            }
         }
     }
 }
@@ -191,6 +198,7 @@ struct Call {
     shared: Arc<Shared>,
     totals: Arc<Totals>,
     told: Instant,
+    looked: Instant,
     over: bool,
 }
 
@@ -209,7 +217,8 @@ impl Call {
             Legs::AgentAlone(agent) => [receiving(Party::Agent, agent), None],
             Legs::Interleaved(_) => [None, None], // RTP streams are apart: `begin` asks for nothing else
         };
-        Call { id, line, parties, shared, totals, told: Instant::now(), over: false }
+        let now = Instant::now();
+        Call { id, line, parties, shared, totals, told: now, looked: now, over: false }
     }
 
     /// A number made of what a look at it needs.
@@ -223,8 +232,11 @@ impl Call {
         if self.line.is_over() {
             return false;
         }
+        let looked = std::mem::replace(&mut self.looked, Instant::now());
+        let stalled = Some(self.looked - looked).filter(|since| *since > STALLED);
         let mut heard = false;
         for receiving in self.parties.iter_mut().flatten() {
+            stalled.into_iter().for_each(|stalled| receiving.excuse(stalled));
             heard |= receiving.read(self.shared.began, datagram);
         }
         let now = Instant::now();
@@ -240,6 +252,15 @@ impl Call {
             self.tell_counts();
         }
         true
+    }
+
+    /// Reads what lies in the sockets and lays all that waits.
+    fn finish(&mut self) {
+        let mut datagram = [0u8; DATAGRAM_MAX];
+        for receiving in self.parties.iter_mut().flatten() {
+            receiving.read(self.shared.began, &mut datagram);
+            receiving.lay_all(u64::try_from(self.shared.began.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        }
     }
 
     fn tell_counts(&self) {

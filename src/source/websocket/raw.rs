@@ -146,7 +146,7 @@ fn begin_with(
     let arrival = arrival(route, side, facts)?;
     let (encoding, dropping) = (facts.encoding, route.drop_before_decode);
     if let Side::One(party) = side {
-        let (leg, line) = shared.rendezvous.leg(exchange, arrival, party)?;
+        let (leg, line) = shared.rendezvous.leg(exchange, arrival, party, std::time::Instant::now())?;
         return Ok((Layer::one(leg, party, line.clone(), encoding, dropping), line));
     }
     let begun = exchange.begin(arrival)?;

@@ -21,6 +21,8 @@ pub struct Pace {
     slack: f64,
     /// How far behind it can be and catch up, frames.
     credit: f64,
+    /// How much further, after a stall of our own, frames.
+    excused: f64,
     /// How far ahead of the clock it is, frames.
     ahead: f64,
     /// When it was last looked at, ns; `None` before the first sound.
@@ -53,6 +55,7 @@ impl Pace {
             rate_hz: u64::from(rate_hz),
             slack: frames(slack_ms),
             credit: frames(credit_ms),
+            excused: 0.0,
             ahead: 0.0,
             last: None,
             began: 0,
@@ -71,12 +74,20 @@ impl Pace {
         // The tolerance is spent only on what is ahead: it must not grow into a credit.
         self.ahead =
             if self.ahead > 0.0 { (self.ahead - passed * TOLERANCE).max(-passed) } else { self.ahead - passed };
-        self.ahead = self.ahead.max(-self.credit) + frames as f64;
+        self.ahead = self.ahead.max(-self.credit - self.excused) + frames as f64;
+        if self.ahead > -self.credit {
+            self.excused = 0.0;
+        }
         self.came += frames;
         if self.ahead > self.slack {
             return Err(TooFast { per_mille: self.per_mille(now) });
         }
         Ok(())
+    }
+
+    /// We did not look at it for so long (ns): what the kernel kept comes at once, and is no fault of the sender's.
+    pub fn excuse(&mut self, ns: u64) {
+        self.excused = (self.rate_hz * (ns / 1_000_000).min(CATCH_UP_MS) / 1_000) as f64;
     }
 
     /// A number made of it.
@@ -132,6 +143,23 @@ mod tests {
         assert_eq!(packets(&mut pace, 0, 3_000, 160), None);
         pace.forget(60_000_000_000);
         assert!(packets(&mut pace, 60_000, 10_000, 320).unwrap() < 2_000);
+    }
+
+    #[test]
+    fn what_we_did_not_look_at_for_a_while_is_no_fault_of_the_senders() {
+        let stalled = |excused: bool, ms: u64| {
+            let mut pace = Pace::packets(RATE);
+            assert_eq!(packets(&mut pace, 0, 3_000, 160), None);
+            if excused {
+                pace.excuse(ms * 1_000_000);
+            }
+            // Everything of the stall at one moment, then twice what can be.
+            let kept = (0..ms / 20).all(|_| pace.came((3_000 + ms) * 1_000_000, 160).is_ok());
+            (kept, packets(&mut pace, 3_020 + ms, 10_000, 320))
+        };
+        assert!(!stalled(false, 3_000).0);
+        let (kept, found) = stalled(true, 3_000);
+        assert!(kept && found.unwrap() < 2_000, "{found:?}");
     }
 
     #[test]

@@ -119,7 +119,7 @@ impl Keys {
         }
         if self.when_pressed
             && let (Some(press), Some(digit)) = (self.down, digit(code))
-            && now_ns.saturating_sub(press.told_ns) >= STILL_DOWN_EVERY_NS
+            && (now_ns.saturating_sub(press.told_ns) >= STILL_DOWN_EVERY_NS || flags & 0x80 != 0)
         {
             told_ns = now_ns;
             out(Key { digit, at: timestamp.wrapping_add(duration.into()), still_down: true });
