@@ -27,6 +27,7 @@ mod hardening;
 mod http;
 mod hunt;
 mod in_hand;
+mod lanes;
 #[cfg(all(unix, feature = "pipe", feature = "http"))]
 mod live_common;
 mod manual;
