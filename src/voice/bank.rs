@@ -1,15 +1,20 @@
-//! Speech decisions for many calls at once, by the WebRTC voice-activity detector (libfvad through `webrtc-vad`).
+//! Speech decisions for many calls at once, by the WebRTC voice-activity detector: ours of many lanes ([`lanes`]), or
+//! for comparison libfvad through `webrtc-vad`, call by call. Both decide the same.
 //!
 //! A worker hands the agents' frames of all its calls to one bank; a bank of one is the plain case. The detector hears
 //! 8, 16 or 32 kHz as it is; any other rate is converted to 8 kHz first, because at 48 kHz WebRTC looks at the first
 //! 10 ms of a frame only.
+//!
+//! [`lanes`]: super::lanes
 
 use serde::Serialize;
 use webrtc_vad::{SampleRate, Vad, VadMode};
 
+use super::lanes::Detectors;
 use crate::audio::rate::Converter;
 
-/// Samples of a 20 ms frame at the detector's own rate of 8 kHz.
+const FRAME_MS: u32 = 20;
+/// Samples of a frame at the detector's own rate of 8 kHz.
 const NARROW_FRAME: usize = 160;
 const NARROW_HZ: u32 = 8_000;
 /// Filter length of the conversion to 8 kHz, samples at 8 kHz (8 ms).
@@ -55,21 +60,39 @@ impl Default for Mode {
 /// A bank of detectors, one lane a call. Not `Send`: each worker makes its own.
 pub struct Bank {
     lanes: Vec<Lane>,
+    detector: Detector,
     rate_hz: u32,
     mode: Mode,
 }
 
+enum Detector {
+    Lanes(Detectors),
+    Reference(Vec<Vad>),
+}
+
+/// What stands between a call's frames and its detector.
 struct Lane {
-    vad: Vad,
     converter: Option<Converter>,
     frame: Vec<i16>,
+    /// Whether the detector hears `frame` instead of what came.
+    is_prepared: bool,
 }
 
 impl Bank {
-    /// A bank of `lanes` detectors for calls at `rate_hz`.
+    /// A bank of `lanes` detectors (0: many calls will come) for calls at `rate_hz`.
     pub fn new(lanes: usize, rate_hz: u32, mode: Mode) -> Bank {
-        let lanes = (0..lanes).map(|_| Lane::new(rate_hz, mode)).collect();
-        Bank { lanes, rate_hz, mode }
+        let detector = Detector::Lanes(Detectors::new(lanes, heard_hz(rate_hz), mode, FRAME_MS));
+        Bank::with(detector, lanes, rate_hz, mode)
+    }
+
+    /// The same of libfvad's detectors: some ten times slower, decisions equal.
+    pub fn reference(lanes: usize, rate_hz: u32, mode: Mode) -> Bank {
+        let detectors = (0..lanes).map(|_| reference(rate_hz, mode)).collect();
+        Bank::with(Detector::Reference(detectors), lanes, rate_hz, mode)
+    }
+
+    fn with(detector: Detector, lanes: usize, rate_hz: u32, mode: Mode) -> Bank {
+        Bank { lanes: (0..lanes).map(|_| Lane::new(rate_hz)).collect(), detector, rate_hz, mode }
     }
 
     /// Lanes in the bank.
@@ -79,12 +102,20 @@ impl Bank {
 
     /// Gives a lane to another call: nothing of the one before is remembered.
     pub fn renew(&mut self, lane: usize) {
-        self.lanes[lane] = Lane::new(self.rate_hz, self.mode);
+        self.lanes[lane] = Lane::new(self.rate_hz);
+        match &mut self.detector {
+            Detector::Lanes(detectors) => detectors.renew(lane),
+            Detector::Reference(detectors) => detectors[lane] = reference(self.rate_hz, self.mode),
+        }
     }
 
     /// One lane more; its number.
     pub fn grow(&mut self) -> usize {
-        self.lanes.push(Lane::new(self.rate_hz, self.mode));
+        self.lanes.push(Lane::new(self.rate_hz));
+        match &mut self.detector {
+            Detector::Lanes(detectors) => _ = detectors.grow(),
+            Detector::Reference(detectors) => detectors.push(reference(self.rate_hz, self.mode)),
+        }
         self.lanes.len() - 1
     }
 
@@ -93,40 +124,59 @@ impl Bank {
     pub fn decide(&mut self, frames: &[&[i16]], speech: &mut [Speech]) {
         assert_eq!(frames.len(), self.lanes.len(), "one frame a lane");
         assert_eq!(speech.len(), self.lanes.len(), "one decision a lane");
-        for ((lane, frame), speech) in self.lanes.iter_mut().zip(frames).zip(speech) {
-            *speech = Speech(!frame.is_empty() && lane.decide(frame));
+        for (lane, frame) in self.lanes.iter_mut().zip(frames) {
+            lane.prepare(frame);
+        }
+        let lanes = &self.lanes;
+        let heard = |lane: usize| if lanes[lane].is_prepared { lanes[lane].frame.as_slice() } else { frames[lane] };
+        match &mut self.detector {
+            Detector::Lanes(detectors) => detectors.decide(heard, speech),
+            Detector::Reference(detectors) => {
+                for (lane, (vad, speech)) in detectors.iter_mut().zip(speech).enumerate() {
+                    *speech = Speech(!heard(lane).is_empty() && voiced(vad, heard(lane)));
+                }
+            }
         }
     }
 }
 
 impl Lane {
-    fn new(rate_hz: u32, mode: Mode) -> Lane {
-        let (rate, converter) = match rate_hz {
-            8_000 => (SampleRate::Rate8kHz, None),
-            16_000 => (SampleRate::Rate16kHz, None),
-            32_000 => (SampleRate::Rate32kHz, None),
-            _ => (SampleRate::Rate8kHz, Some(narrowing(rate_hz))),
-        };
+    fn new(rate_hz: u32) -> Lane {
+        let converter = (heard_hz(rate_hz) != rate_hz).then(|| narrowing(rate_hz));
         let length = if converter.is_some() { NARROW_FRAME } else { (rate_hz / 50) as usize };
-        Lane { vad: Vad::new_with_rate_and_mode(rate, mode.webrtc()), converter, frame: vec![0; length] }
+        Lane { converter, frame: vec![0; length], is_prepared: false }
     }
 
-    fn decide(&mut self, frame: &[i16]) -> bool {
-        match &mut self.converter {
-            Some(converter) => {
-                converter.push(frame);
-                // Too little has come in only for a call's short last frame: its decision is that of the frame before.
-                converter.pull(&mut self.frame);
-            }
-            None if frame.len() == self.frame.len() => return voiced(&mut self.vad, frame),
-            None => {
-                let heard = frame.len().min(self.frame.len());
-                self.frame[..heard].copy_from_slice(&frame[..heard]);
-                self.frame[heard..].fill(0);
-            }
+    /// Converts or fills up a frame that the detector cannot hear as it came.
+    fn prepare(&mut self, frame: &[i16]) {
+        self.is_prepared = !frame.is_empty() && (self.converter.is_some() || frame.len() != self.frame.len());
+        if !self.is_prepared {
+            return;
         }
-        voiced(&mut self.vad, &self.frame)
+        if let Some(converter) = &mut self.converter {
+            converter.push(frame);
+            // Too little has come in only for a call's short last frame: its decision is that of the frame before.
+            converter.pull(&mut self.frame);
+        } else {
+            let heard = frame.len().min(self.frame.len());
+            self.frame[..heard].copy_from_slice(&frame[..heard]);
+            self.frame[heard..].fill(0);
+        }
     }
+}
+
+/// The rate at which the detector hears a call.
+fn heard_hz(rate_hz: u32) -> u32 {
+    if matches!(rate_hz, 8_000 | 16_000 | 32_000) { rate_hz } else { NARROW_HZ }
+}
+
+fn reference(rate_hz: u32, mode: Mode) -> Vad {
+    let rate = match heard_hz(rate_hz) {
+        16_000 => SampleRate::Rate16kHz,
+        32_000 => SampleRate::Rate32kHz,
+        _ => SampleRate::Rate8kHz,
+    };
+    Vad::new_with_rate_and_mode(rate, mode.webrtc())
 }
 
 /// A converter to 8 kHz with so much silence in front that every frame of input gives one of output.

@@ -2,6 +2,7 @@
 
 pub mod bank;
 pub mod hangover;
+pub mod lanes;
 pub mod tones;
 
 pub use bank::{Bank, Mode, Speech};

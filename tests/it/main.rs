@@ -40,6 +40,7 @@ mod http_ctl;
 mod http_limits;
 mod hunt;
 mod in_hand;
+mod lanes;
 #[cfg(all(unix, feature = "pipe", feature = "http"))]
 mod live_common;
 mod manual;

@@ -12,7 +12,7 @@ use oneside::voice::{Key, Tones};
 /// Hours of speech that no key may be heard in (CON-18).
 const HOURS: f64 = 10.0;
 
-fn shared() -> Option<PathBuf> {
+pub(super) fn shared() -> Option<PathBuf> {
     let shared = std::env::var_os("ONESIDE_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let data = shared.join("data");
@@ -24,7 +24,7 @@ fn shared() -> Option<PathBuf> {
 }
 
 /// Every channel of a file, and the rate.
-fn channels(path: &Path) -> (u32, Vec<Vec<i16>>) {
+pub(super) fn channels(path: &Path) -> (u32, Vec<Vec<i16>>) {
     let mut recording = files::open_file(path, None).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let (rate_hz, count) = (recording.format().rate_hz, recording.format().channels);
     let (mut block, mut channels) = (vec![0; 16_384 * count], vec![Vec::new(); count]);
@@ -40,7 +40,7 @@ fn channels(path: &Path) -> (u32, Vec<Vec<i16>>) {
 }
 
 /// Files of sound below a folder, in order.
-fn sounds(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(super) fn sounds(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {

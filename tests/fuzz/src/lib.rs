@@ -13,6 +13,7 @@ pub mod chan_websocket;
 pub mod events;
 pub mod http_signature;
 pub mod jitter;
+pub mod lanes;
 pub mod manifest;
 pub mod media_stream;
 pub mod ng;
@@ -24,7 +25,7 @@ pub mod stream_head;
 pub mod wav_reader;
 
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 17] = [
+pub const TARGETS: [(&str, fn(&[u8])); 18] = [
     ("wav_reader", wav_reader::run),
     ("events", events::run),
     ("manifest", manifest::run),
@@ -42,4 +43,5 @@ pub const TARGETS: [(&str, fn(&[u8])); 17] = [
     ("rtp_packet", rtp_packet::run),
     ("jitter", jitter::run),
     ("ng", ng::run),
+    ("lanes", lanes::run),
 ];
