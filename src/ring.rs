@@ -172,11 +172,6 @@ impl<W: Word> Inlet<W> {
         self.samples.vacant_len() / self.channels
     }
 
-    /// A number made of what a push needs.
-    pub fn warm(&self) -> u64 {
-        self.placed ^ self.shared.closed.load() ^ self.samples.vacant_len() as u64
-    }
-
     /// Where the ring ends, for those who stamp events.
     pub fn position(&self) -> Position<W> {
         Position(Arc::clone(&self.shared))

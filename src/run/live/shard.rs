@@ -28,7 +28,8 @@ use crate::voice::bank::Mode;
 const TICK: Duration = Duration::from_millis(20);
 /// How many turns there are until it is a call's turn again.
 const TURNS: usize = 6;
-/// How often the calls of a shard are looked after: a kill loses this and the holdback (SEC-05).
+/// How often the calls of a shard are looked after. Before it a kill loses what is on the way there: for RTP 60 ms in the
+/// socket, the jitter buffer's delay (250), a turn (120), the holdback (260): less than a second together (SEC-05).
 pub const PACES: Paces = Paces { checkpoint: Duration::from_millis(230), publish: Duration::from_millis(450) };
 /// What may be asked of the calls of a shard and wait.
 const ASKS_MAX: usize = 16_384;

@@ -1,4 +1,4 @@
-//! How long the sweeps of shards over their calls took.
+//! How long the turns of shards took.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

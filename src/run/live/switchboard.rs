@@ -187,12 +187,12 @@ impl Switchboard {
         figures.push(counter("oneside_calls_unlisted_total", help, Vec::new(), given_up));
         let sweeps = held(&self.shards).as_ref().map(|shards| shards.sweeps.figures());
         let (count, [p50, p99, max]) = sweeps.unwrap_or_default();
-        figures.push(counter("oneside_sweeps_total", "Sweeps of all workers over their calls.", Vec::new(), count));
+        figures.push(counter("oneside_sweeps_total", "Turns of all workers.", Vec::new(), count));
         for (quantile, ms) in [("0.5", p50), ("0.99", p99), ("1", max)] {
             figures.push(Figure {
                 name: "oneside_sweep_ms",
                 kind: "gauge",
-                help: "Time of a worker's sweep over its calls, ms: quantiles since the start.",
+                help: "Time of a worker's turn, which comes every 20 ms, ms: quantiles since the start.",
                 labels: vec![("quantile", quantile)],
                 value: f64::from(ms),
             });

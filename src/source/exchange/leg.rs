@@ -72,11 +72,6 @@ impl Leg {
         }
     }
 
-    /// A number made of what a packet needs of it.
-    pub fn warm(&self) -> u64 {
-        self.laid ^ self.pace.warm() ^ self.inlet.warm() ^ u64::from(self.found_out.is_some())
-    }
-
     /// Frames laid so far: the place of the next one.
     pub fn end(&self) -> u64 {
         self.laid

@@ -168,12 +168,6 @@ impl Receiving {
         self.lock = Lock::default();
     }
 
-    /// A number made of what a look at it needs: see [`super::sweep`].
-    pub(super) fn warm(&self) -> u64 {
-        let lock = u64::from(self.lock.from.is_some()) ^ u64::from(self.port.is_some());
-        lock ^ self.jitter.warm() ^ self.leg.warm() ^ self.pressed ^ self.ignored.payload ^ self.sound.len() as u64
-    }
-
     pub(super) fn counts(&self) -> PartyCounts {
         PartyCounts { stream: self.jitter.counts(), ignored: self.ignored, keys: self.pressed }
     }

@@ -205,17 +205,6 @@ impl Jitter {
         self.laid as u64
     }
 
-    /// A number made of what the next packet needs: see `source/rtp/sweep.rs`.
-    pub fn warm(&self) -> u64 {
-        let segment = self.segment.as_ref().map_or(0, |segment| segment.warm());
-        let due = self
-            .pending
-            .front()
-            .map_or(0, |slot| slot.place as u64 ^ u64::from(slot.payload.first().copied().unwrap_or(0)));
-        let spare = self.spare.last().map_or(0, |spare| spare.capacity() as u64);
-        self.laid as u64 ^ self.counts.packets ^ segment ^ due ^ spare
-    }
-
     /// What was counted so far.
     pub fn counts(&self) -> Counts {
         let mut counts = self.counts;

@@ -90,11 +90,6 @@ impl Pace {
         self.excused = (self.rate_hz * (ns / 1_000_000).min(CATCH_UP_MS) / 1_000) as f64;
     }
 
-    /// A number made of it.
-    pub fn warm(&self) -> u64 {
-        self.came ^ self.rate_hz
-    }
-
     /// What was not sent so far does not excuse what comes.
     pub fn forget(&mut self, now: u64) {
         let passed = now.saturating_sub(self.last.unwrap_or(now)) as f64 * self.rate_hz as f64 / 1e9;

@@ -67,11 +67,6 @@ impl Segment {
         }
     }
 
-    /// A number made of both its ends.
-    pub(super) fn warm(&self) -> u64 {
-        self.number ^ self.seen[0] ^ self.trend.since_ns
-    }
-
     /// Whether a packet goes on where this is.
     pub(super) fn fits(&self, header: &Header, unit: u32) -> bool {
         let step = self.step(header.sequence);
