@@ -29,6 +29,9 @@ pub struct Args {
     /// Where outputs go; made if it is not there [default: `out` in the configuration]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Calls lie in the store beside each other, or in a directory for each day [default: `layout` in the configuration]
+    #[arg(long, value_name = "flat|date", value_parser = ["flat", "date"])]
+    layout: Option<String>,
     #[command(flatten)]
     live: LiveFlags,
     #[command(flatten)]
@@ -116,7 +119,10 @@ fn tell_if_too_few_files(calls_max: usize) {
 fn configured(args: &Args) -> Result<(Settings, Serve), ConfigError> {
     let (file, _, _) = args.knobs.layers(&args.writing, &Reading::default())?;
     let serve = file.serve.clone().unwrap_or_default().resolve(&file.danger.clone().unwrap_or_default())?;
-    let settings = args.knobs.live_settings(&args.writing, &Reading::default(), &args.live, Sided::BySource)?;
+    let mut settings = args.knobs.live_settings(&args.writing, &Reading::default(), &args.live, Sided::BySource)?;
+    if let Some(layout) = &args.layout {
+        settings.live.by_date = layout == "date";
+    }
     Ok((settings, serve))
 }
 
