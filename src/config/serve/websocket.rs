@@ -186,6 +186,17 @@ impl RawRoute {
         let path = path.ok_or_else(|| bad("serve.websocket.route.path", "a path begins with / and has no query"))?;
         let dialect = self.dialect()?;
         let default = if let Dialect::AudioStream { .. } = dialect { "key:callSid" } else { "id" };
+        let one = matches!(
+            dialect,
+            Dialect::AudioStream { side: Side::One(_), .. } | Dialect::ChanWebsocket { side: Side::One(_) }
+        );
+        if one && matches!(self.call.as_deref(), None | Some("id")) {
+            return Err(bad(
+                "serve.websocket.route.call",
+                "a party has a connection of its own here, and the other party's must carry the same name: `connection`, `text` or \
+                 `key:NAME` (a channel has its own `id`, and the call would fall in two)",
+            ));
+        }
         let call = CallFrom::parse(self.call.as_deref().unwrap_or(default));
         let call = call.ok_or_else(|| {
             bad("serve.websocket.route.call", "a call is named by `id`, `connection`, `text` or `key:NAME`")
@@ -322,7 +333,14 @@ mod tests {
         assert!(route("dialect = \"audio_stream\"\nside = \"stereo\"").err().unwrap().contains("no default"));
         assert!(route("dialect = \"media_stream\"").err().unwrap().contains("no default"));
         assert!(route("dialect = \"media_stream\"\nagent_track = \"both\"").is_err());
-        assert!(route("dialect = \"audio_stream\"\nside = \"agent\"\nagent_channel = \"left\"").is_err());
+        assert!(
+            route("dialect = \"audio_stream\"\nside = \"agent\"\ncall = \"text\"\nagent_channel = \"left\"").is_err()
+        );
+        for name in ["", "call = \"id\"\n"] {
+            let one = format!("dialect = \"chan_websocket\"\nside = \"agent\"\n{name}");
+            assert!(route(&one).err().unwrap().contains("the same name"), "the call would fall in two");
+            assert!(route(&one.replace("\"agent\"", "\"agent-alone\"")).is_ok());
+        }
         let stereo = route("dialect = \"audio_stream\"\nside = \"stereo\"\nagent_channel = \"right\"").unwrap();
         assert_eq!(stereo.dialect, Dialect::AudioStream { side: Side::Stereo { agent_channel: 1 }, rate_hz: None });
         let twilio = route("dialect = \"media_stream\"\nagent_track = \"outbound\"").unwrap();
@@ -331,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_path_stands_once_and_a_misspelt_key_is_refused() {
-        let one = "[[route]]\npath = \"/a\"\ndialect = \"chan_websocket\"\nside = \"agent\"\n";
+        let one = "[[route]]\npath = \"/a\"\ndialect = \"chan_websocket\"\nside = \"agent\"\ncall = \"text\"\n";
         assert!(resolved(one).is_ok());
         assert!(resolved(&format!("{one}{one}")).err().unwrap().contains("twice"));
         assert!(resolved("").err().unwrap().contains("no path"));
@@ -344,7 +362,7 @@ mod tests {
         let two = |reference: &str| {
             let path = |path: &str, more: &str| {
                 format!(
-                    "[[route]]\npath = \"{path}\"\ndialect = \"chan_websocket\"\nside = \"{}\"\n{more}\n",
+                    "[[route]]\npath = \"{path}\"\ndialect = \"chan_websocket\"\nside = \"{}\"\ncall = \"text\"\n{more}\n",
                     &path[1..]
                 )
             };
@@ -357,8 +375,7 @@ mod tests {
 
     #[test]
     fn what_others_reach_asks_for_something() {
-        let text =
-            "listen = \"0.0.0.0:9300\"\n[[route]]\npath = \"/a\"\ndialect = \"chan_websocket\"\nside = \"agent\"\n";
+        let text = "listen = \"0.0.0.0:9300\"\n[[route]]\npath = \"/a\"\ndialect = \"chan_websocket\"\nside = \"agent-alone\"\n";
         assert!(resolved(text).err().unwrap().contains("SEC-03"));
         assert!(resolved(&format!("allow = [\"10.0.0.0/8\"]\n{text}")).is_ok());
         let raw: RawWebSocket = toml::from_str(text).unwrap();
@@ -367,8 +384,9 @@ mod tests {
 
     #[test]
     fn consent_by_metadata_needs_key_value_and_purpose() {
-        let with =
-            |consent: &str| route(&format!("dialect = \"audio_stream\"\nside = \"agent\"\nconsent = {{ {consent} }}"));
+        let with = |consent: &str| {
+            route(&format!("dialect = \"audio_stream\"\nside = \"agent-alone\"\nconsent = {{ {consent} }}"))
+        };
         assert!(with("key = \"consent\", yes = \"yes\"").err().unwrap().contains("CON-04"));
         assert!(with("key = \"consent\", purposes = [\"qa\"]").is_err());
         assert!(with("key = \"consent\", yes = \"yes\", purposes = [\"qa\"], notice = \"a\"").is_err());

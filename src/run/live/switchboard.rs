@@ -192,7 +192,7 @@ impl Switchboard {
             figures.push(Figure {
                 name: "oneside_sweep_ms",
                 kind: "gauge",
-                help: "Time of a worker's turn, which comes every 20 ms, ms: quantiles since the start.",
+                help: "Time of a worker's turn, ms (one comes every 20 ms; RTP calls are served in every sixth): quantiles since the start.",
                 labels: vec![("quantile", quantile)],
                 value: f64::from(ms),
             });
