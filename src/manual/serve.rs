@@ -33,7 +33,7 @@
 //!
 //! A client that was asked for one party and sends both is told by nothing but its pace. Each stream is held against the
 //! clock: more than 5 % faster and half a second ahead (streams without time stamps: one burst ahead) is `too_fast`, both
-//! sides are withheld, and nothing of the call is kept: twice the pace is found out within half a second or one, 10 % too fast after
+//! sides are withheld, and nothing of the call is kept: twice the pace is found out within half a second or one; by the same reckoning 10 % too fast after
 //! some 10 s, 6 % after some 50. A pause is no fault; a stream may catch up on 20 s after a stall. What
 //! comes in the first 2 s waits in the ring until its pace is plausible. So a yes in the first 2 s counts from what comes
 //! after them on the line, never from what waited.
@@ -84,7 +84,7 @@
 //! # What it costs
 //!
 //! Memory: at 8 kHz 160 KiB of rings (`ring_ms`) and about 100 KiB more a call with both parties; a server without calls has about 20 MiB.
-//! 1,000 calls: 280 MiB. `calls_max` bounds it; what is over the limit is declined.
+//! By that 1,000 calls take some 280 MiB. `calls_max` bounds it; what is over the limit is declined.
 //!
 //! Sockets of RTP are read every 60 ms, a worker settles a call's frames every 120 ms (every 20 ms where a stream has no time
 //! stamps), 16 calls at a time: what a call needs is fetched from memory once for several frames. The README has figures.
