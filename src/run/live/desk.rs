@@ -290,15 +290,18 @@ impl Desk {
     pub fn leave(&self, ended: Ended) {
         let figure = RESULTS.iter().position(|result| *result == ended.result).unwrap_or(RESULTS.len() - 1);
         self.figures.ended[figure].fetch_add(1, Ordering::Relaxed);
+        // First among those that ended, then out of those in hand: whoever looks finds a call in one list at least.
+        {
+            let mut list = held(&self.ended);
+            list.push_back(ended.clone());
+            if list.len() > ENDED_MAX {
+                list.pop_front();
+            }
+        }
         held(&self.calls).remove(&ended.call);
         let left = held(&self.left).clone();
         if let Some(left) = left {
             left(&ended);
-        }
-        let mut list = held(&self.ended);
-        list.push_back(ended);
-        if list.len() > ENDED_MAX {
-            list.pop_front();
         }
     }
 
