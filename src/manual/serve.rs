@@ -55,7 +55,8 @@
 //! * **Keys** (`[keys]`): a key that grants counts only from the customer's own leg, and only while the question is open: from
 //!   `told` on for `question_s`, until somebody joins, leaves, or the call is held. A key that refuses or withdraws always counts.
 //!   Signalled keys are known to be whose they are; of one that is only heard the louder side counts, and a tone that would
-//!   grant waits 200 ms for the other side's. The tones themselves are left out of both tracks (`tone`, PAY-05).
+//!   grant waits 200 ms for the other side's. So an echo opens nothing; one that is heard before what it is an echo of may
+//!   shut, since a no is not delayed. The tones themselves are left out of both tracks (`tone`, PAY-05).
 //! * **The HTTP API**: `POST /v1/calls/{call}/told` and so on; the call's name is the one that was announced, or the source's.
 //! * **Metadata** (AudioHook, jambonz, Twilio) counts only if the configuration names the word that means yes.
 //! * **A standing token** by the API (`granted`, `act: token`).
@@ -71,7 +72,7 @@
 //! | connections that say nothing | they end in time, and there is a limit to them for each listener |
 //! | a panic in a call | that call alone is sealed as interrupted |
 //! | a disk that stalls | its shard waits, for a checkpoint and for an erasure, which is durable before it is told; sound waits in the rings (`ring_ms`), then is lost, counted. The sockets are drained all the time; an AudioSocket call that is still being begun holds its latest 2 s |
-//! | SIGTERM | no call begins; those in hand are sealed within `drain_s` |
+//! | SIGTERM | no call begins; what had arrived is laid, and the calls in hand are sealed within `drain_s`; `close` does the same to one of them |
 //! | SIGHUP | the configuration is read again; it counts for calls that begin from then on. A token that is revoked now ends, as a withdrawal (of the customer's, as the ledger reads), what stands on it in calls in hand; what was granted anew by another act stays. Listeners, limits, `out`, `layout` and the API need a restart: a changed `out` or `layout` is named in the line that tells of the reload |
 //! | `kill -9` | the next start seals what stood: at most a second of each agent is lost |
 //!

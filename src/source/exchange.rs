@@ -210,6 +210,10 @@ pub struct Standing {
     pub customer_refused: AtomicBool,
     /// Nothing of either side is wanted now.
     pub stopped: AtomicBool,
+    /// Its source keeps sound for a while before it lays it.
+    pub keeps_back: bool,
+    /// The call is to end: what its source keeps of it is to be laid now.
+    pub closing: AtomicBool,
     /// The call was closed on our side.
     pub over: AtomicBool,
     /// Something was said that found no room: it may have been a no.
@@ -295,6 +299,11 @@ impl CallLine {
     /// Whether nothing of either side is wanted now: a pause, a private stretch, the end of a window.
     pub fn stopped(&self) -> bool {
         self.standing.stopped.load(Ordering::Acquire)
+    }
+
+    /// Whether the call is to end on our side: who keeps sound back lays it now, and ends its streams.
+    pub fn is_closing(&self) -> bool {
+        self.standing.closing.load(Ordering::Acquire)
     }
 
     /// Whether the call was closed on our side: time to hang up.

@@ -29,6 +29,8 @@ mod fake_call;
 #[cfg(feature = "serve")]
 mod fake_exchange;
 mod faults;
+#[cfg(all(unix, feature = "serve"))]
+mod fixtures;
 mod hardening;
 #[cfg(feature = "http")]
 mod http;
@@ -73,13 +75,21 @@ mod serve;
 #[cfg(feature = "serve")]
 mod serve_audiohook;
 #[cfg(all(unix, feature = "serve"))]
+mod serve_audiohook_pause;
+#[cfg(all(unix, feature = "serve"))]
 mod serve_audiosocket;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_audiosocket_parties;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_clients;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_common;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_date;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_echo;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_end;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_faults;
 #[cfg(all(unix, feature = "serve"))]
@@ -91,6 +101,8 @@ mod serve_faults_disk;
 mod serve_faults_end;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_faults_panic;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_keys;
 #[cfg(feature = "serve")]
 mod serve_media_stream;
 #[cfg(all(unix, feature = "serve"))]
@@ -98,7 +110,11 @@ mod serve_reload;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_rtp;
 #[cfg(all(unix, feature = "serve"))]
+mod serve_rtp_codecs;
+#[cfg(all(unix, feature = "serve"))]
 mod serve_rtpengine;
+#[cfg(all(unix, feature = "serve"))]
+mod serve_sample;
 #[cfg(all(unix, feature = "serve"))]
 mod serve_siprec;
 #[cfg(all(unix, feature = "serve"))]

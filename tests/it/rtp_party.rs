@@ -47,6 +47,12 @@ pub fn as_heard(samples: &[i16]) -> Vec<i16> {
 impl Speaker {
     /// Speaks in real time, in µ-law, to `to`. `keys`: (ms, event code) of keys that are pressed for 100 ms.
     pub fn begin(to: SocketAddr, samples: Vec<i16>, keys: &[(u64, u8)], network: Network, seed: u64) -> Speaker {
+        let keys: Vec<_> = keys.iter().map(|(at, code)| (*at, *code, 100)).collect();
+        Speaker::holding(to, samples, &keys, network, seed)
+    }
+
+    /// The same with keys that are held down: (ms, event code, for how many ms).
+    pub fn holding(to: SocketAddr, samples: Vec<i16>, keys: &[(u64, u8, u64)], network: Network, seed: u64) -> Speaker {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, keys) = (Arc::clone(&stop), keys.to_vec());
@@ -65,7 +71,7 @@ fn speak(
     socket: &UdpSocket,
     to: SocketAddr,
     samples: &[i16],
-    keys: &[(u64, u8)],
+    keys: &[(u64, u8, u64)],
     network: Network,
     seed: u64,
     stop: &AtomicBool,
@@ -80,10 +86,10 @@ fn speak(
         }
         let due = began + Duration::from_millis(n as u64 * 20);
         let ms = n as u64 * 20;
-        let key = keys.iter().find(|(at, _)| (*at..at + 100).contains(&ms));
+        let key = keys.iter().find(|(at, _, lasts)| (*at..at + lasts).contains(&ms));
         let packet = match key {
-            Some((at, code)) => {
-                let (since, last) = ((ms - at) as u16, ms + 20 >= at + 100);
+            Some((at, code, lasts)) => {
+                let (since, last) = ((ms - at) as u16, ms + 20 >= at + lasts);
                 let [high, low] = ((since + 20) * 8).to_be_bytes();
                 let event = [*code, u8::from(last) << 7 | 10, high, low];
                 packet(101, since == 0, n as u16, base.wrapping_add(*at as u32 * 8), ssrc, &event)

@@ -48,8 +48,13 @@ impl Server {
 
     /// The same under another program (`strace …`), which must become it.
     pub fn start_under(wrapper: &[&str], scratch: Scratch, out: PathBuf, top: &str, sources: &str) -> Server {
+        Server::start_with_text(wrapper, scratch, out.clone(), &configuration(&out, top, sources))
+    }
+
+    /// The same with a whole configuration, whose `out` is this one.
+    pub fn start_with_text(wrapper: &[&str], scratch: Scratch, out: PathBuf, text: &str) -> Server {
         let config = scratch.at(CONFIG);
-        std::fs::write(&config, configuration(&out, top, sources)).unwrap();
+        std::fs::write(&config, text).unwrap();
         let words: Vec<&str> = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_oneside")]).collect();
         let mut command = Command::new(words[0]);
         command

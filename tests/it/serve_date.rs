@@ -7,6 +7,7 @@ use super::common::{Scratch, canary};
 use super::serve_common::Server;
 
 const TOP: &str = "purposes = [\"training\"]\n";
+const SOCKET: &str = "[serve.audiosocket]\nlisten = \"127.0.0.1:0\"\n";
 const SOURCES: &str = "layout = \"date\"\n[serve.audiosocket]\nlisten = \"127.0.0.1:0\"\n";
 
 /// Holds the switch's list against the store: the exit code, and what was said.
@@ -72,4 +73,34 @@ fn a_call_is_found_in_the_directory_of_its_day() {
     scratch.run(&["verify", "out"]).ends(0);
     let (_, told) = reconciled(&scratch);
     assert!(told.contains("erased 2"), "{told}");
+}
+
+/// `oneside serve` with this layout as a flag.
+fn flagged(name: &str, layout: &str, sources: &str) -> Server {
+    let scratch = Scratch::new(name);
+    let (out, command) = (scratch.at("out"), format!("exec \"$@\" --layout {layout}"));
+    Server::start_under(&["sh", "-c", &command, "sh"], scratch, out, TOP, sources)
+}
+
+#[test]
+fn the_layout_may_be_a_flag_and_counts_before_the_configuration_and_after_it_was_read_again() {
+    for (name, layout, sources) in [("flag-date", "date", SOCKET), ("flag-flat", "flat", SOURCES)] {
+        let mut server = flagged(name, layout, sources);
+        let address = server.address_of("audiosocket");
+        for (number, call) in ["before", "after"].into_iter().enumerate() {
+            server.expect(json!({ "source": "audiosocket", "call": call, "agent": id(number) }));
+            drop(Talk::begin(knock(address, &id(number)), speech(3, number)).wait());
+            let ended = server.wait_ended(call);
+            assert_eq!(ended["result"], "recorded", "{ended}");
+            let stored_as = ended["stored_as"].as_str().unwrap();
+            assert!(server.out.join(format!("{stored_as}.agent.wav")).is_file(), "{stored_as}");
+            assert_eq!(stored_as.matches('/').count(), if layout == "date" { 3 } else { 0 }, "{layout}: {stored_as}");
+            server.reconfigure(TOP, sources, "the configuration was read again");
+        }
+        let (code, said, scratch) = server.end();
+        assert_eq!(code, 0, "{said:?}");
+        scratch.run(&["verify", "out"]).ends(0);
+    }
+    let wrong = ["serve", "--out", "out", "--layout", "week"];
+    Scratch::new("flag-wrong").run(&wrong).ends(2).complains(&["--layout", "week"]);
 }

@@ -13,8 +13,14 @@ use super::serve_common::{Server, track};
 const TOP: &str = "purposes = [\"training\"]\non_withdrawal = \"keep\"";
 const SOURCES: &str = "[serve.rtp]\nports = \"0\"\nidle_s = 2";
 
-fn announce(server: &Server, call: &str) -> (SocketAddr, SocketAddr) {
-    let payloads = json!({ "payloads": ["0", "101 telephone-event/8000"] });
+/// Announces a call of both parties in µ-law: where each is to be sent.
+pub(super) fn announce(server: &Server, call: &str) -> (SocketAddr, SocketAddr) {
+    announce_in(server, call, &["0", "101 telephone-event/8000"])
+}
+
+/// The same in other codings.
+pub(super) fn announce_in(server: &Server, call: &str, payloads: &[&str]) -> (SocketAddr, SocketAddr) {
+    let payloads = json!({ "payloads": payloads });
     let answer = server.expect(json!({ "source": "rtp", "call": call, "agent": payloads, "customer": payloads }));
     let at = |party: &str| {
         let ip = answer[party]["address"].as_str().unwrap().parse().unwrap();
@@ -23,16 +29,17 @@ fn announce(server: &Server, call: &str) -> (SocketAddr, SocketAddr) {
     (at("agent"), at("customer"))
 }
 
-fn wait_until(began: Instant, seconds: f64) {
+pub(super) fn wait_until(began: Instant, seconds: f64) {
     std::thread::sleep((began + Duration::from_secs_f64(seconds)).saturating_duration_since(Instant::now()));
 }
 
-fn manifest(server: &Server, call: &str) -> Value {
+/// What stands in the books of a call.
+pub(super) fn manifest(server: &Server, call: &str) -> Value {
     serde_json::from_slice(&std::fs::read(server.out.join(format!("{call}.json"))).unwrap()).unwrap()
 }
 
 /// Everything under `out` is searched for a customer.
-fn hunt(scratch: &Scratch, hunt: &Hunt) {
+pub(super) fn hunt(scratch: &Scratch, hunt: &Hunt) {
     for (file, bytes) in scratch.files("out") {
         hunt.finds_nothing(&file, &bytes);
     }

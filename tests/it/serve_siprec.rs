@@ -268,3 +268,62 @@ fn sip_over_tls_is_the_same_behind_encryption() {
     assert_eq!(answer.next().as_deref(), Some("SIP/2.0 200 OK"));
     assert!(answer.any(|line| line == "Supported: siprec, timer"));
 }
+
+#[test]
+fn a_whole_call_over_tls_is_signalled_and_kept_as_over_any_other_way() {
+    let scratch = Scratch::new("siprec-tls-call-certificate");
+    let certified = Certified::new(&scratch, "srs");
+    let source = format!(
+        "[serve.rtp]\nports = \"0\"\n[serve.siprec]\nlisten_tls = \"127.0.0.1:0\"\n{}agent_label = \"1\"\n",
+        certified.keys()
+    );
+    let mut server =
+        Server::start_with("siprec-tls-call", &format!("{TOP}[keys]\n1 = \"grant\"\n9 = \"withdraw\"\n"), &source);
+    let to = server.address_of("siprec/tls");
+    let call = "abcd0000bbbb0001";
+    let mut client = Client::over_tls(connect(to, &certified.authority).unwrap(), call);
+    let answer = client.invite(as_it_is);
+    assert!(answer.contains("Via: SIP/2.0/TLS "), "{answer}");
+    assert!(answer.lines().any(|line| line.starts_with("Contact: ") && line.contains("transport=tls")), "{answer}");
+    server.wait_in_hand(call);
+    let customer = scale(7);
+    let talk = Talk::begin(&client.ports, [agent(7), customer.clone()]);
+    talk.wait(2.5);
+    server.ask(call, "told", json!({ "notice": "std", "version": 3 }));
+    talk.wait(4.0);
+    let granted = talk.press();
+    // A re-INVITE within the dialog, as a hold sends them: the ports stay.
+    let ports = client.ports.clone();
+    client.invite(as_it_is);
+    assert_eq!(client.ports, ports);
+    talk.wait(6.5);
+    talk.end();
+    client.bye();
+    assert_eq!(server.wait_ended(call)["result"], "recorded");
+    let agent = track(&server.out.join(format!("{call}.agent.wav")));
+    assert!(agent.iter().filter(|sample| **sample != 0).count() > RATE, "the agent is kept");
+    assert!(likeness(&agent, &customer, 800) < 0.1, "the customer is not in the agent's track");
+    let kept = kept(&track(&server.out.join(format!("{call}.customer.wav"))), 14);
+    let (before, after): (Vec<usize>, Vec<usize>) = kept.iter().partition(|half| (**half + 1) as f64 / 2.0 <= granted);
+    assert!(before.is_empty() && after.contains(&11), "granted at {granted}, kept {kept:?}");
+    let (code, said, _scratch) = server.end();
+    assert_eq!(code, 0, "{said:?}");
+}
+
+#[test]
+fn a_server_that_ends_says_bye_over_tls() {
+    let scratch = Scratch::new("siprec-tls-bye-certificate");
+    let certified = Certified::new(&scratch, "srs");
+    let source = format!(
+        "[serve.rtp]\nports = \"0\"\n[serve.siprec]\nlisten_tls = \"127.0.0.1:0\"\n{}agent_label = \"1\"\n",
+        certified.keys()
+    );
+    let mut server = Server::start_with("siprec-tls-bye", TOP, &source);
+    let to = server.address_of("siprec/tls");
+    let mut client = Client::over_tls(connect(to, &certified.authority).unwrap(), "abcd0000bbbb0002");
+    client.invite(as_it_is);
+    let ending = std::thread::spawn(move || server.end());
+    client.is_hung_up();
+    let (code, said, _scratch) = ending.join().unwrap();
+    assert_eq!(code, 0, "{said:?}");
+}

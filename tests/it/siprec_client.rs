@@ -1,7 +1,6 @@
 //! A session recording client as OpenSIPS 4.1 with rtpengine is one on the wire: labels 1 and 0, metadata with every
 //! INVITE, the re-INVITEs of a hold, and sound of both legs from ports of its own.
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,20 +8,25 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::encode;
+use super::tls_client::Tls;
+use super::ws_client::Wire as Stream;
 
 const BODY: &str = include_str!("../fuzz/seeds/siprec_body/opensips");
 const PACKET: usize = 160;
+/// How long a message is waited for.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 enum Wire {
     Udp(UdpSocket, SocketAddr),
-    Tcp(TcpStream, Vec<u8>),
+    /// What it goes over, its name in a Via, and what was read of it and not taken yet.
+    Stream(Box<dyn Stream>, &'static str, Vec<u8>),
 }
 
 impl Wire {
     fn send(&mut self, text: &str) {
         match self {
             Wire::Udp(socket, to) => drop(socket.send_to(text.as_bytes(), *to).unwrap()),
-            Wire::Tcp(stream, _) => stream.write_all(text.as_bytes()).unwrap(),
+            Wire::Stream(stream, ..) => stream.write_all(text.as_bytes()).and_then(|()| stream.flush()).unwrap(),
         }
     }
 
@@ -31,10 +35,10 @@ impl Wire {
         let mut some = [0; 65_535];
         match self {
             Wire::Udp(socket, _) => {
-                let length = socket.recv(&mut some).expect("a message within 10 s");
+                let length = socket.recv(&mut some).expect("a message in time");
                 String::from_utf8_lossy(&some[..length]).into_owned()
             }
-            Wire::Tcp(stream, read) => loop {
+            Wire::Stream(stream, _, read) => loop {
                 let text = String::from_utf8_lossy(read).into_owned();
                 if let Some(head) = text.find("\r\n\r\n") {
                     let length = text.split("Content-Length: ").nth(1).unwrap().split("\r\n").next().unwrap();
@@ -44,7 +48,7 @@ impl Wire {
                         return text[..whole].to_owned();
                     }
                 }
-                let length = stream.read(&mut some).expect("a message within 10 s");
+                let length = stream.read(&mut some).expect("a message in time");
                 assert!(length > 0, "the connection was closed");
                 read.extend(&some[..length]);
             },
@@ -68,25 +72,32 @@ pub struct Client {
 impl Client {
     /// One that will call. `session`: the id of the communication session, which the call is named by.
     pub fn new(to: SocketAddr, tcp: bool, session: &str) -> Client {
-        let within = Some(Duration::from_secs(30));
-        let (wire, us) = if tcp {
+        if tcp {
             let stream = TcpStream::connect(to).unwrap();
-            stream.set_read_timeout(within).unwrap();
+            stream.set_read_timeout(Some(PATIENCE)).unwrap();
             let us = stream.local_addr().unwrap();
-            (Wire::Tcp(stream, Vec::new()), us)
-        } else {
-            let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
-            socket.set_read_timeout(within).unwrap();
-            let us = socket.local_addr().unwrap();
-            (Wire::Udp(socket, to), us)
-        };
+            return Client::with(Wire::Stream(Box::new(stream), "TCP", Vec::new()), us, to, session);
+        }
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let us = socket.local_addr().unwrap();
+        Client::with(Wire::Udp(socket, to), us, to, session)
+    }
+
+    /// The same over TLS.
+    pub fn over_tls(tls: Tls, session: &str) -> Client {
+        let (us, to) = (tls.sock.local_addr().unwrap(), tls.sock.peer_addr().unwrap());
+        Client::with(Wire::Stream(Box::new(tls), "TLS", Vec::new()), us, to, session)
+    }
+
+    fn with(wire: Wire, us: SocketAddr, to: SocketAddr, session: &str) -> Client {
         Client { wire, us, to, session: session.into(), tag: None, cseq: 1, branch: 0, ports: Vec::new() }
     }
 
     fn request(&mut self, method: &str, headers: &str, body: &str) -> String {
         self.branch += 1;
         let Client { us, to, session, cseq, branch, .. } = self;
-        let transport = if matches!(self.wire, Wire::Udp(..)) { "UDP" } else { "TCP" };
+        let transport = if let Wire::Stream(_, name, _) = &self.wire { name } else { "UDP" };
         let tag = self.tag.as_ref().map(|tag| format!(";tag={tag}")).unwrap_or_default();
         format!(
             "{method} sip:srs@{to} SIP/2.0\r\nVia: SIP/2.0/{transport} {us};branch=z9hG4bK{session}.{branch}.0\r\n\
@@ -235,9 +246,10 @@ impl Talk {
         (packet + 7) as f64 * PACKET as f64 / 8_000.0
     }
 
-    /// Ends.
-    pub fn end(mut self) {
+    /// Ends: the samples of each leg that were sent.
+    pub fn end(mut self) -> usize {
         self.over.store(true, Ordering::Relaxed);
         self.sender.take().unwrap().join().unwrap();
+        *self.spoken.lock().unwrap() + PACKET
     }
 }

@@ -15,14 +15,19 @@ use super::skipped::skipped;
 const HOURS: f64 = 10.0;
 
 pub(super) fn shared() -> Option<PathBuf> {
+    shared_folder("data")
+}
+
+/// A folder of the shared one, if it is there.
+pub(super) fn shared_folder(name: &str) -> Option<PathBuf> {
     let shared = std::env::var_os("ONESIDE_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    let data = shared.join("data");
-    if !data.is_dir() {
-        skipped(format!("no {}", data.display()));
+    let folder = shared.join(name);
+    if !folder.is_dir() {
+        skipped(format!("no {}", folder.display()));
         return None;
     }
-    Some(data)
+    Some(folder)
 }
 
 /// Every channel of a file, and the rate.

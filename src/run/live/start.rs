@@ -214,6 +214,7 @@ pub fn prepare(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall, asks: A
         out: LiveOutlet::new(recorder, settings.report.value, rate_hz),
         state,
         end,
+        ending: None,
         rate_hz,
         began,
         name: name.clone(),

@@ -238,7 +238,8 @@ impl Switchboard {
         let orders = Arc::clone(&held(&self.orders));
         let seat = self.seat(&shards, arrival)?;
         let asks = seat.asks();
-        let standing = Arc::new(Standing::default());
+        let keeps_back = arrival.sound.placing() == Placing::Stamped;
+        let standing = Arc::new(Standing { keeps_back, ..Standing::default() });
         let (ends, line) = line(arrival, asks.clone(), &standing);
         let (legs, sound) = lay_out(arrival, &line, u64::from(orders.settings.live.ring_ms.value))?;
         let _ = ends.set(sound.intake.ends());

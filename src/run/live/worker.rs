@@ -29,6 +29,8 @@ pub const TICK: Duration = Duration::from_millis(5);
 pub const CHECKPOINT: Duration = Duration::from_millis(400);
 /// The same for sound that comes faster than it was spoken: so many seconds of it.
 const CHECKPOINT_S: u64 = 5;
+/// How long a source has to lay what it keeps of a call that is to end: each looks at its calls at least every 100 ms.
+const LAID_WITHIN: Duration = Duration::from_secs(2);
 /// A frame's first sample is that much older than its last.
 const FRAME_MS: u32 = 20;
 /// How often the state of a call that is alone is published while nothing happens.
@@ -56,6 +58,8 @@ pub struct Worker {
     pub state: Arc<Mutex<State>>,
     /// Raised to end the call.
     pub end: Arc<AtomicBool>,
+    /// When its source was told to lay what it keeps, for the call is to end.
+    pub ending: Option<Instant>,
     /// The call's rate.
     pub rate_hz: u32,
     /// When the worker's clock began.
@@ -138,7 +142,7 @@ impl Worker {
         self.ring_alarms();
         self.heed_revoked();
         self.heed_flags();
-        let ending = self.end.load(Ordering::Acquire);
+        let ending = self.is_ending();
         if ending {
             self.intake.hurry();
         }
@@ -160,6 +164,17 @@ impl Worker {
             Came::Nothing => Turn::Idle,
             Came::Sound(_) | Came::Missing { .. } => Turn::Came,
         }
+    }
+
+    /// Whether the call ends with what is there. A source that keeps sound back lays it first and ends its streams, by which
+    /// the call is over; the wait for that is bounded.
+    fn is_ending(&mut self) -> bool {
+        if !self.end.load(Ordering::Acquire) {
+            return false;
+        }
+        let Some(standing) = self.standing.as_ref().filter(|standing| standing.keeps_back) else { return true };
+        standing.closing.store(true, Ordering::Release);
+        self.ending.get_or_insert_with(Instant::now).elapsed() >= LAID_WITHIN
     }
 
     /// Listens to the next whole frame, if there is one. `last`: the call is at its end, and what is left counts as whole.

@@ -278,9 +278,11 @@ impl Receiving {
         decoder.reset();
     }
 
-    /// Lays all that waits `now_ns` after the call began.
+    /// Lays all that waits `now_ns` after the call began: its stream is at its end.
     pub(super) fn lay_all(&mut self, now_ns: u64) {
-        self.lay(now_ns + self.jitter.delay_ns());
+        let until_ns = now_ns + self.jitter.delay_ns();
+        self.jitter.hurry(until_ns);
+        self.lay(until_ns);
     }
 
     /// Lays what is due `now_ns` after the call began.

@@ -221,6 +221,10 @@ impl Call {
         if self.line.is_over() {
             return false;
         }
+        if self.line.is_closing() {
+            self.finish();
+            return false;
+        }
         let looked = std::mem::replace(&mut self.looked, Instant::now());
         let stalled = Some(self.looked - looked).filter(|since| *since > STALLED);
         let mut heard = false;

@@ -140,7 +140,7 @@ async fn carry(link: &mut Link, route: &Route, mut stream: Stream) {
         if Instant::now() >= tick {
             tick = Instant::now() + TICK;
             stream.lay_on();
-            if stream.line.is_over() {
+            if stream.line.is_closing() || stream.line.is_over() {
                 return stream.end();
             }
         }

@@ -189,11 +189,6 @@ impl Jitter {
         }
     }
 
-    /// How far behind the clock it lays, ns.
-    pub fn delay_ns(&self) -> u64 {
-        self.delay as u64 * 1_000_000_000 / u64::from(self.line_hz)
-    }
-
     /// The place of a time stamp of the present sender.
     pub fn place(&self, timestamp: u32) -> Option<u64> {
         let segment = self.segment.as_ref()?;
@@ -390,6 +385,7 @@ impl Drop for Jitter {
 }
 
 mod counts;
+mod ending;
 mod print;
 mod segment;
 

@@ -375,3 +375,25 @@ fn frames_of(piece: Piece<'_>) -> u64 {
         Piece::Missing { frames, .. } => frames,
     }
 }
+
+#[test]
+fn at_its_end_all_that_came_is_laid_though_what_came_first_was_slow() {
+    let mut packets = sent(40, 1, 0);
+    for (n, packet) in packets.iter_mut().enumerate() {
+        let spoken = n as u64 * 20 * MS;
+        packet.at = spoken.max((spoken + 200 * MS).min(460 * MS));
+    }
+    let (mut jitter, mut frames, mut next) = (Jitter::new(RATE, 250), Vec::new(), 0);
+    let end = packets[39].at;
+    for now in (0..=end).step_by(10 * MS as usize) {
+        while next < packets.len() && packets[next].at <= now {
+            deliver(&mut jitter, &packets[next], now);
+            next += 1;
+        }
+        jitter.tick(now, &mut |piece| lay(piece, &mut frames));
+    }
+    let until = end + jitter.delay_ns();
+    jitter.hurry(until);
+    jitter.tick(until, &mut |piece| lay(piece, &mut frames));
+    assert_eq!(frames.last(), Some(&Frame::Sample(40 * PACKET - 1)));
+}
