@@ -159,13 +159,7 @@ impl Sides {
     /// Takes an interleaved block apart and in.
     pub fn take(&mut self, delivery: &Delivery, block: &[i16]) {
         match &mut self.conversion {
-            None => {
-                let frames = block.len() / delivery.channels();
-                let from = self.agent.len();
-                self.agent.resize(from + frames, 0);
-                self.customer.resize(from + frames, 0);
-                delivery.split(block, &mut self.agent[from..], &mut self.customer[from..]);
-            }
+            None => delivery.append(block, &mut self.agent, &mut self.customer),
             Some(conversion) => conversion.take(delivery, block, &mut self.agent, &mut self.customer),
         }
     }
