@@ -146,8 +146,9 @@ impl Call {
         assert_eq!(sound.span().from, self.now, "frames follow each other without gap");
         let levels = level::measure(sound.agent.samples(), sound.customer.samples());
         let units = units(sound.span());
-        let [agent, customer] = [0, 1].map(|side| units.map(|unit| self.gaps[side].meets(unit)));
-        self.ear.hear(&levels, Unheard { agent, customer }, units);
+        let met = |gaps: &Gaps| [gaps.meets(units[0]), gaps.meets(units[1])];
+        let unheard = Unheard { agent: met(&self.gaps[0]), customer: met(&self.gaps[1]) };
+        self.ear.hear(&levels, unheard, units);
         let doubtful = self.doubt.hear(&levels);
         if self.doubt.is_whole() {
             self.gate.quarantine();

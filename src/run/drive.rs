@@ -13,7 +13,7 @@ use crate::call::{Call, Closing, Opening, Outlet};
 use crate::consent::{Stamped, Terms, rehearse};
 use crate::source::{Recording, SourceError};
 use crate::split::{ChannelMap, Delivery, Finding};
-use crate::voice::{Bank, Mode, Speech};
+use crate::voice::{Bank, Detection, Speech};
 
 /// How a recording is taken through its call.
 pub struct Course {
@@ -143,11 +143,11 @@ impl<'r> Drive<'r> {
     /// says whether to go on: if not, there is no closing.
     pub fn through<O: Outlet>(
         mut self,
-        mode: Mode,
+        detection: Detection,
         out: &mut O,
         mut go_on: impl FnMut(usize, &O) -> bool,
     ) -> Result<Option<Closing>, SourceError> {
-        let mut bank = Bank::new(1, self.rate_hz, mode);
+        let mut bank = Bank::new(1, self.rate_hz, detection);
         let (mut block, mut speech) = (Block::default(), Vec::new());
         while !self.ended {
             let frames = self.take_in(&mut block)?;

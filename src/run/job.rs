@@ -113,8 +113,8 @@ impl Orders {
         let rate_hz = self.settings.rate_hz.value.unwrap_or(format.rate_hz);
         let stamped: Vec<Stamped> = events.stamp(rate_hz, &self.revoked);
         let drive = Drive::begin(self.course(&input.name, map, &events), recording, stamped);
-        let mode = self.settings.vad_mode.value;
-        let closing = drive.through(mode, &mut Nowhere, |_, _| !stop.load(Ordering::Relaxed))?;
+        let detection = self.settings.detection();
+        let closing = drive.through(detection, &mut Nowhere, |_, _| !stop.load(Ordering::Relaxed))?;
         closing.map(|closing| (format, closing)).ok_or(JobError::Stopped)
     }
 

@@ -87,7 +87,7 @@ impl Rating {
         };
         let mut out = Memory { samples: vec![0; sound.samples.len() / sound.channels] };
         let drive = Drive::begin(course, Box::new(Decoded::new(sound)), Vec::new());
-        drive.through(self.mode, &mut out, |_, _| true).map_err(|error| error.to_string())?;
+        drive.through(self.mode.into(), &mut out, |_, _| true).map_err(|error| error.to_string())?;
         Ok(out.samples)
     }
 }

@@ -89,7 +89,7 @@ impl<'a> Together<'a> {
         let bank = self.banks.iter().position(|lanes| lanes.rate_hz == rate_hz).unwrap_or_else(|| {
             let settings = &self.batch.orders.settings;
             let lanes = if self.seats_max <= ALONE { self.seats_max } else { SEATS };
-            let bank = Bank::new(lanes, rate_hz, settings.vad_mode.value);
+            let bank = Bank::new(lanes, rate_hz, settings.detection());
             self.banks.push(Lanes { rate_hz, bank, taken: [false; SEATS] });
             self.banks.len() - 1
         });
@@ -179,7 +179,7 @@ impl<'a> Together<'a> {
             seat.over = Some(Err(JobError::Panic(error.to_string())));
         }
         let lanes = &mut self.banks[bank];
-        lanes.bank = Bank::new(lanes.bank.lanes(), lanes.rate_hz, self.batch.orders.settings.vad_mode.value);
+        lanes.bank = Bank::new(lanes.bank.lanes(), lanes.rate_hz, self.batch.orders.settings.detection());
     }
 }
 

@@ -55,7 +55,8 @@ impl Orders {
         let map = self.map(input, &format)?;
         let rate_hz = self.settings.rate_hz.value.unwrap_or(format.rate_hz);
         let samples_max = rate::converted_len(format.frames_at_most, format.rate_hz, rate_hz);
-        let plan = Plan { rate_hz, samples_max, speech: self.settings.speech.value };
+        let plan =
+            Plan { rate_hz, samples_max, speech: self.settings.speech.value, sparse: self.settings.sparse.value };
         let out = Desk {
             recorder: Recorder::create(place.clone(), plan)?,
             sketch: self.settings.report.value.then(|| Sketch::new(rate_hz)),

@@ -61,6 +61,8 @@ mod minimum;
 mod mixture;
 mod portable;
 mod run;
+#[cfg(test)]
+mod run_tests;
 #[cfg(target_arch = "x86_64")]
 mod sse41;
 mod steps;

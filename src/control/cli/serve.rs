@@ -57,9 +57,9 @@ fn run(args: &Args) -> Result<Exit, (Exit, String)> {
     let http = serve.http.as_ref().map(|raw| http_config(raw, &settings)).transpose();
     let mut flags = args.live.clone();
     flags.http_else = http.map_err(|error| usage(error.to_string()))?;
-    let mode = settings.vad_mode.value;
+    let detection = settings.detection();
     let failed = |what: &str, error: std::io::Error| (Exit::Bug, format!("{what} could not be started: {error}"));
-    let shards = Shards::start(serve.workers, mode).map_err(|error| failed("the workers", error))?;
+    let shards = Shards::start(serve.workers, detection).map_err(|error| failed("the workers", error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(IO_THREADS.min(serve.workers))
         .thread_name("io")

@@ -26,11 +26,19 @@ pub struct Scratch<const N: usize> {
     pieces: Group<N>,
     /// Of each frame: -1 if there is sound, and its features.
     heard: Vec<(i16, [i16; BANDS])>,
+    /// Pieces that were taken, and of them those that had to be taken again.
+    #[cfg(test)]
+    pub taken: [u64; 2],
 }
 
 impl<const N: usize> Scratch<N> {
     pub fn new() -> Scratch<N> {
-        Scratch { pieces: Group::new(), heard: vec![(0, [0; BANDS]); FRAMES_MAX] }
+        Scratch {
+            pieces: Group::new(),
+            heard: vec![(0, [0; BANDS]); FRAMES_MAX],
+            #[cfg(test)]
+            taken: [0; 2],
+        }
     }
 }
 
@@ -84,11 +92,15 @@ impl<const N: usize> Run<'_, N> {
         for at in 0..length {
             self.listen(|piece| place(piece, at).map(|place| (place, frame(place))), true);
         }
+        #[cfg(test)]
+        (self.scratch.taken[0] += used as u64);
         for again in 1..used {
             let end = self.scratch.pieces.filters(again - 1);
             if end == begun[again] {
                 continue;
             }
+            #[cfg(test)]
+            (self.scratch.taken[1] += 1);
             self.scratch.pieces.set_filters(again, &end);
             for at in 0..length {
                 let place = place(again, at);
@@ -100,7 +112,7 @@ impl<const N: usize> Run<'_, N> {
 
     /// Passes a frame of each piece that has one, and notes what was measured of them at their places.
     fn listen<'s>(&mut self, frame: impl Fn(usize) -> Option<(usize, &'s [i16])>, note: bool) {
-        let Scratch { pieces, heard } = &mut *self.scratch;
+        let Scratch { pieces, heard, .. } = &mut *self.scratch;
         let frames: [Option<(usize, &[i16])>; N] = std::array::from_fn(frame);
         let sounds = frames.map(|frame| frame.map_or(&[][..], |(_, sound)| sound));
         let found = (self.steps.hear)(pieces, self.heights, &sounds, self.settings);
