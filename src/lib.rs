@@ -52,3 +52,7 @@ pub mod source;
 pub mod split;
 pub mod store;
 pub mod voice;
+
+#[cfg(test)]
+#[path = "../tests/it/skipped.rs"]
+mod skipped;

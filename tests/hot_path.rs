@@ -18,6 +18,9 @@ use oneside::run::live::meter::Meter;
 use oneside::split::{AgentChannel, ChannelMap, Delivery};
 use oneside::voice::{Bank, Mode, Speech};
 
+#[path = "it/skipped.rs"]
+mod skipped;
+
 struct Counting;
 
 thread_local! {
@@ -366,11 +369,11 @@ fn a_push_into_the_ring_calls_the_system_for_nothing() {
     strace.args(["--exact", "a_million_pushes_between_two_marks", "--include-ignored"]);
     let ran = match strace.output() {
         Ok(ran) => ran,
-        Err(error) => return println!("skipped: no strace: {error}"),
+        Err(error) => return skipped::skipped(format!("no strace: {error}")),
     };
     let text = std::fs::read_to_string(&trace).unwrap_or_default();
     if text.is_empty() {
-        return println!("skipped: strace may not trace here: {}", String::from_utf8_lossy(&ran.stderr));
+        return skipped::skipped(format!("strace may not trace here: {}", String::from_utf8_lossy(&ran.stderr)));
     }
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
     let lines: Vec<&str> = text.lines().collect();

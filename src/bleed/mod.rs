@@ -85,8 +85,8 @@ pub enum Reference {
 /// Leak figures for the manifest.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Leak {
-    /// False where there was no customer's side to compare with, or where it did not come in more than a tenth of what the
-    /// guard called the agent's.
+    /// False where there was no customer's side to compare with, where it did not come in more than a tenth of what the
+    /// guard called the agent's, or where nothing of the agent's was kept.
     pub measurable: bool,
     /// The learnt coupling from the customer's line to the agent's microphone, dB (lower edge; −45 is none heard);
     /// absent before 1 s of customer.
@@ -97,6 +97,13 @@ pub struct Leak {
     pub withheld_s: f64,
     /// Upper estimate of the customer's sound in what the guard called the agent's, dB relative to the customer's own.
     pub residual_db: Option<f64>,
+}
+
+impl Leak {
+    /// What can be said where nothing of the agent's was kept: how much of the customer is in it has no answer.
+    pub fn of_nothing(self) -> Leak {
+        Leak { measurable: false, residual_db: None, ..self }
+    }
 }
 
 impl From<leak::Leak> for Leak {

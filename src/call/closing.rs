@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use super::tally::Tally;
+use super::tally::{Account, Tally};
 use crate::audio::MediaTime;
 use crate::bleed::Leak;
 use crate::consent::{Dropped, Entry, Kept};
-use crate::split::{Finding, Remedy};
+use crate::split::{Finding, MissingParty, Remedy};
 
 /// Every call ends in one of these (ROB-07).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
@@ -49,8 +49,10 @@ impl Closing {
             false => CallResult::Recorded,
         }
     }
-    /// What the figures of a call call for: events that did not count, sound that did not come.
-    pub(crate) fn notes(tally: &Tally, rate_hz: u32, rejected: u64, beyond_end: u64) -> Vec<Finding> {
+
+    /// What the figures of a call call for: events that did not count or lie behind the end, sound that did not come, a
+    /// party that never came. `compared`: both were to come and to be decoded; else nobody waited for the customer.
+    pub(crate) fn notes(tally: &Tally, rate_hz: u32, [rejected, beyond_end]: [u64; 2], compared: bool) -> Vec<Finding> {
         let mut findings = Vec::new();
         if rejected > 0 {
             findings.push(Finding::EventsRejected { count: rejected });
@@ -66,6 +68,57 @@ impl Closing {
         if absent > 0 {
             findings.push(Finding::SenderSilent { frames: absent, seconds: seconds(absent) });
         }
+        if never_came(&tally.agent) {
+            findings.push(Finding::PartyMissing { party: MissingParty::Agent });
+        }
+        if compared && never_came(&tally.customer) {
+            findings.push(Finding::PartyMissing { party: MissingParty::Customer });
+        }
         findings
+    }
+}
+
+/// Whether nothing of a side ever came: silence was laid for all of it. What came and was not decoded did come.
+fn never_came(account: &Account) -> bool {
+    let silence = account.left_out(Dropped::Lost) + account.left_out(Dropped::Absent);
+    silence > 0 && silence + account.left_out(Dropped::Interrupted) == account.heard
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn account(heard: u64, parts: &[(Dropped, u64)]) -> Account {
+        let mut account = Account::default();
+        account.heard = heard;
+        parts.iter().for_each(|(reason, samples)| account.leave_out(*reason, *samples));
+        account.written = heard - parts.iter().map(|(_, samples)| samples).sum::<u64>();
+        account
+    }
+
+    fn missing(agent: Account, customer: Account, compared: bool) -> Vec<&'static str> {
+        let notes = Closing::notes(&Tally { agent, customer }, 8_000, [0, 0], compared);
+        let of = |finding: &Finding| match finding {
+            Finding::PartyMissing { party: MissingParty::Agent } => Some("agent"),
+            Finding::PartyMissing { party: MissingParty::Customer } => Some("customer"),
+            _ => None,
+        };
+        notes.iter().filter_map(of).collect()
+    }
+
+    #[test]
+    fn a_party_is_missing_if_silence_stands_for_all_of_it_and_only_then() {
+        let here = || account(800, &[(Dropped::NotSpeech, 100), (Dropped::Absent, 600)]);
+        let never = || account(800, &[(Dropped::Absent, 700), (Dropped::Lost, 100)]);
+        assert_eq!(missing(here(), here(), true), Vec::<&str>::new());
+        assert_eq!(missing(here(), never(), true), ["customer"]);
+        assert_eq!(missing(never(), here(), true), ["agent"]);
+        assert_eq!(missing(never(), never(), true), ["agent", "customer"]);
+        assert_eq!(missing(here(), never(), false), Vec::<&str>::new(), "nobody waited for her");
+        let undecoded = account(800, &[(Dropped::Absent, 700), (Dropped::Undecoded, 100)]);
+        assert_eq!(missing(here(), undecoded, true), Vec::<&str>::new(), "it came");
+        let cut = account(800, &[(Dropped::Absent, 700), (Dropped::Interrupted, 100)]);
+        assert_eq!(missing(here(), cut, true), ["customer"]);
+        assert_eq!(missing(account(0, &[]), account(0, &[]), true), Vec::<&str>::new(), "there was no time to come");
     }
 }

@@ -35,9 +35,12 @@ pub enum Of {
 }
 
 impl Missing {
+    /// All of them, in their order.
+    pub const ALL: [Missing; 3] = [Missing::Lost, Missing::Absent, Missing::Undecoded];
+
     /// The one that is counted under this reason's stable name.
     pub fn of_reason(code: &str) -> Option<Missing> {
-        [Missing::Lost, Missing::Absent, Missing::Undecoded].into_iter().find(|why| why.reason().code() == code)
+        Missing::ALL.into_iter().find(|why| why.reason().code() == code)
     }
 
     /// Whether it was meant to be.

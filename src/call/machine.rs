@@ -5,10 +5,10 @@ use std::collections::VecDeque;
 use super::gaps::{Gaps, Missing, Of};
 use super::holdback::Holdback;
 use super::runs::Runs;
-use super::{Closing, Opening, Outlet, Tally, Trace};
+use super::{CallResult, Closing, Opening, Outlet, Tally, Trace};
 use crate::audio::level::{self, ACTIVE};
 use crate::audio::{Agent, Customer, FRAMES_PER_SECOND, Frame, Levels, MediaTime, Span, Stereo};
-use crate::bleed::{Ear, Unheard};
+use crate::bleed::{Ear, Reference, Unheard};
 use crate::consent::{Authority, Dropped, Effect, Event, Gate, Ledger, Outcome, Stamped};
 use crate::split::{Doubt, Finding, Remedy};
 use crate::voice::hangover::{self, Hangover, Word};
@@ -33,6 +33,8 @@ pub struct Call {
     rate_hz: u32,
     gate: Gate,
     ear: Ear,
+    /// Both parties were to come, and the guard compares them.
+    compared: bool,
     doubt: Doubt,
     hangover: Hangover,
     holdback: Holdback,
@@ -91,6 +93,7 @@ impl Call {
             rate_hz: opening.rate_hz,
             gate,
             ear: Ear::new(opening.reference),
+            compared: opening.reference == Reference::Both,
             doubt: Doubt::default(),
             hangover: Hangover::new(opening.lead_in_ms, opening.tail_ms),
             holdback: Holdback::new(wait_frames + 1, frame_max),
@@ -199,7 +202,8 @@ impl Call {
             self.take(pending, self.now, out);
         }
         self.findings.extend(self.doubt.findings());
-        self.findings.extend(Closing::notes(&self.tally, self.rate_hz, self.rejected, self.beyond_end));
+        let events = [self.rejected, self.beyond_end];
+        self.findings.extend(Closing::notes(&self.tally, self.rate_hz, events, self.compared));
         let mut kept = self.gate.kept().to_vec();
         for stretch in &mut kept {
             let until = stretch.until.unwrap_or(self.now).min(self.now);
@@ -207,12 +211,13 @@ impl Call {
         }
         kept.retain(|stretch| stretch.until > Some(stretch.from));
         assert!(self.tally.agent.adds_up() && self.tally.customer.adds_up(), "the tally adds up: {:?}", self.tally);
+        let (result, leak) = (Closing::result_of(&self.findings), self.leak());
         Closing {
-            result: Closing::result_of(&self.findings),
+            result,
             length: self.now,
             rate_hz: self.rate_hz,
             tally: self.tally,
-            leak: self.ear.leak(),
+            leak: if result == CallResult::Quarantined { leak.of_nothing() } else { leak },
             findings: self.findings,
             ledger: self.ledger.entries().to_vec(),
             kept,

@@ -26,6 +26,7 @@ use crate::source::tls::{self, TlsError};
 
 pub mod rtp;
 pub mod rtpengine;
+mod shown;
 pub mod siprec;
 
 /// Calls in hand, at most, unless more are asked for.
@@ -115,15 +116,6 @@ pub struct Serve {
     pub siprec: Option<SiprecConfig>,
     /// Calls over AudioSocket.
     pub audiosocket: Option<crate::source::audiosocket::Config>,
-}
-
-impl Serve {
-    /// Whether the sources whose tables are read when they start can use them.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        self.websocket.as_ref().map(|raw| raw.resolve(self)).transpose()?;
-        self.audiohook.as_ref().map(|raw| raw.resolve(self)).transpose()?;
-        Ok(())
-    }
 }
 
 impl RawServe {

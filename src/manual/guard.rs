@@ -41,4 +41,5 @@
 //! `leak.residual_db` an upper estimate of the customer's power in what was called the agent's, relative to the customer's
 //! own. It assumes that the coupling holds while the agent speaks, and is loose in double talk. `leak.measurable` is false
 //! where the guard had one side only, and where the customer's sound did not come (lost, absent, no longer subscribed to) in
-//! more than a tenth of what it called the agent's: silence stands there, and says nothing of what the customer said.
+//! more than a tenth of what it called the agent's: silence stands there, and says nothing of what the customer said; and
+//! where nothing of the agent's was kept, for then there is nothing that it could be in.

@@ -7,7 +7,9 @@
 //! ```
 //!
 //! A page for each switch lies in `samples/switch/`; a whole configuration and a systemd unit in `samples/serve/`. What of a
-//! configuration is in force, with what the keys mean, and what no source could use, says `oneside check --config FILE`.
+//! configuration is in force, with what the keys mean, says `oneside check --config FILE`: a line for each source with its address,
+//! TLS and list of who may come, what becomes of the customer's sound, and which side is which; the limits, and the memory that
+//! `calls_max` calls take. It goes by the rules by which `serve` starts, with the same errors and exit codes, and opens nothing.
 //!
 //! # Who is who
 //!
@@ -65,11 +67,12 @@
 //! |---|---|
 //! | more than `calls_max` calls; an unknown UUID; the disk is full | the call is declined with a counted reason and entered in `not-recorded.jsonl`; AudioSocket is sent `00 00 00`, so the dialplan goes on; SIPREC gets 503 |
 //! | a client stalls, floods, lies about a length, breaks off | its connection ends; what stood of the call is sealed |
+//! | a party was announced and never comes | the call goes on: of a customer who never came the agent is kept, with nothing to compare with (leak `not measurable`); of an agent who never came the track is empty. The manifest has the finding `party_missing`, the call's end `party_missing`, the log says it, and it is counted |
 //! | connections that say nothing | they end in time, and there is a limit to them for each listener |
 //! | a panic in a call | that call alone is sealed as interrupted |
 //! | a disk that stalls | its shard waits, for a checkpoint and for an erasure, which is durable before it is told; sound waits in the rings (`ring_ms`), then is lost, counted. The sockets are drained all the time; an AudioSocket call that is still being begun holds its latest 2 s |
 //! | SIGTERM | no call begins; those in hand are sealed within `drain_s` |
-//! | SIGHUP | the configuration is read again; it counts for calls that begin from then on. A token that is revoked now ends, as a withdrawal (of the customer's, as the ledger reads), what stands on it in calls in hand; what was granted anew by another act stays. Listeners, limits and the API need a restart |
+//! | SIGHUP | the configuration is read again; it counts for calls that begin from then on. A token that is revoked now ends, as a withdrawal (of the customer's, as the ledger reads), what stands on it in calls in hand; what was granted anew by another act stays. Listeners, limits, `out`, `layout` and the API need a restart: a changed `out` or `layout` is named in the line that tells of the reload |
 //! | `kill -9` | the next start seals what stood: at most a second of each agent is lost |
 //!
 //! **`oneside reconcile CALLS.csv --store DIR`** holds the switch's own list against what became of each call: recorded,
@@ -78,7 +81,7 @@
 //! # Listeners
 //!
 //! What other machines reach needs TLS; HTTP also a token. AudioSocket, RTP and SIP over UDP have no TLS: there `allow` says who
-//! may come. Without either the start is refused (SEC-03), unless `[danger] plain_listeners = true` says that the network is
+//! may come. Without either the start is refused (SEC-03) before anything is opened, unless `[danger] plain_listeners = true` says that the network is
 //! trusted; that is told at each start.
 //!
 //! # What it costs
@@ -95,8 +98,39 @@
 //!
 //! A line when a call begins, ends, or is declined, with its name and stable words; `--json` for machines. No number, no
 //! name of a person, no address of a record. Call names are the announcer's: do not put numbers into them, or store them hashed
-//! (`names = "hash"`). `/metrics`: calls by source, result and reason, frames lost by intent, the customer's doors, leak of the
-//! last calls, how long the workers' turns took; who knocked at the listeners and was let in or not (`oneside_connections_total`: `accepted`,
-//! `not_allowed`, `too_many`, `no_handshake`), requests to open a WebSocket (`oneside_websocket_requests_total`: `opened`, `unfinished`,
-//! `no_route`, `unauthorized`), and what AudioSocket's clients did wrong (`oneside_audiosocket_faults_total`: `unknown` and
-//! `malformed` messages, a told `error`, a message that was `torn`, sound of an `other_coding`, messages that came too `early`).
+//! (`names = "hash"`).
+//!
+//! **`GET /health`** asks for no token, and answers in JSON:
+//!
+//! | status | body | when |
+//! |---|---|---|
+//! | 200 | `{"status":"ok"}` | every call in hand is treated as it should be (recorded, paused, private, outside its window, quarantined), or there is none |
+//! | 503 | `{"status":"not_recording"}` | of at least one call in hand nothing is being recorded that should be: its store has failed, its worker has stood still for 900 ms (a disk that does not answer), its device is gone; of `oneside record` also while no call is in hand, if a device or a rule keeps calls from being recorded |
+//! | 403 | a problem (RFC 9457) | the request names a host that the machine is not known by (`names`), or comes from a page of another site |
+//!
+//! Behind a media server it tells of calls in hand alone: calls that are declined because the limit is reached or the disk is full leave it at 200 and
+//! are counted (`oneside_calls_declined_total`). It becomes 200 again when the call that failed has ended. For a balancer or a
+//! watchdog: no answer, or 503 for longer than a few seconds, is a reason to look, not to restart; a restart ends the other calls.
+//!
+//! **`GET /metrics`** (with the token, if one is configured), Prometheus' text format 0.0.4. What ends in `_total` never goes
+//! back while the server runs, and begins at 0 with it:
+//!
+//! | metric | what it counts |
+//! |---|---|
+//! | `oneside_calls_opened_total`, `oneside_calls_ended_total{result}` | calls; how they ended |
+//! | `oneside_calls_begun_total{source}`, `oneside_calls_declined_total{source,reason}`, `oneside_calls_unlisted_total` | calls by source; those that are not recorded and why; of them those that could not even be entered in the list |
+//! | `oneside_frames_total{party,outcome}` | sample frames of the agent and of the customer by what became of them, in the words of the manifest's tally (`written`, `erased`, `not_speech`, `bleed`, `no_decision`, `refused` …). A call's are added when it is sealed; what is in hand is not in it |
+//! | `oneside_lost_frames_total{reason,intended}` | sample frames of the source, of either party, that came to nothing on their way (`lost`; with intent `absent`, `undecoded`). Added when the call is sealed |
+//! | `oneside_party_missing_total{party}` | calls of which nothing of that party ever came although it was to come (finding `party_missing`). Added when the call is sealed |
+//! | `oneside_events_total{outcome}` | what was asked of calls by the API: `counted`, `rejected` |
+//! | `oneside_leak_residual_db{quantile}` | gauge: leak of the last calls (at most 256) of which it could be measured |
+//! | `oneside_calls{recording}`, `oneside_calls_customer{stored,why}`, `oneside_calls_told` | gauges: the calls in hand, by whether the agent is recorded, by the customer's door, those whose customer was told |
+//! | `oneside_calls_lost_frames{reason,intended}` | gauge: as `oneside_lost_frames_total`, of the calls in hand |
+//! | `oneside_free_bytes` | gauge: room where recordings go, the least that a call in hand found when it began |
+//! | `oneside_sweep_seconds` | histogram: how long a worker's turn took; one comes every 20 ms |
+//! | `oneside_sweeps_total`, `oneside_sweep_ms{quantile}` | the same as a count, and as a gauge of quantiles since the start |
+//! | `oneside_rtp_packets_total{what}` | RTP, by what was made of it: `packets` that counted, `lost`, `late`, `foreign` …; as of at most 200 ms ago |
+//! | `oneside_connections_total{source,outcome}` | who knocked at a listener: `accepted`, `not_allowed`, `too_many`, `no_handshake` |
+//! | `oneside_websocket_requests_total{source,outcome}` | requests to open a WebSocket: `opened`, `unfinished`, `no_route`, `unauthorized` |
+//! | `oneside_audiosocket_faults_total{source,what}` | what AudioSocket's clients did wrong: `unknown` and `malformed` messages, a told `error`, a message that was `torn`, sound of an `other_coding`, messages that came too `early` |
+//! | `oneside_http_answers_total{code}` | answers of the API |

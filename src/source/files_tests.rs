@@ -190,7 +190,7 @@ fn shared(path: &str) -> Option<std::path::PathBuf> {
     let found =
         root.into_iter().chain([beside, above]).map(|root: std::path::PathBuf| root.join(path)).find(|p| p.exists());
     if found.is_none() {
-        println!("skipped: {path} does not lie beside the project");
+        crate::skipped::skipped(format!("{path} does not lie beside the project"));
     }
     found
 }

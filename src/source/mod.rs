@@ -19,6 +19,7 @@
 
 #[cfg(feature = "serve")]
 pub mod audiohook;
+#[cfg(feature = "serve")]
 pub mod audiosocket;
 #[cfg(feature = "capture")]
 pub mod capture;
@@ -36,6 +37,7 @@ pub mod metadata;
 pub mod pipe;
 pub mod presets;
 pub mod raw;
+#[cfg(feature = "serve")]
 pub mod rendezvous;
 #[cfg(feature = "serve")]
 pub mod rtp;

@@ -101,6 +101,11 @@ pub enum Finding {
         /// What was missing or contradicted.
         what: String,
     },
+    /// Nothing of this party's sound ever came, although it was to come.
+    PartyMissing {
+        /// Which.
+        party: MissingParty,
+    },
     /// The other side's number is on the never-record list, and was known only after the call had begun (SEL-06).
     NeverRecord,
     /// The process died or the store failed in mid-call; what stood by then was sealed.
@@ -110,6 +115,16 @@ pub enum Finding {
         /// Why, as far as it is known.
         why: String,
     },
+}
+
+/// Who never came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingParty {
+    /// The agent.
+    Agent,
+    /// The customer.
+    Customer,
 }
 
 /// What a finding does with a call.
@@ -146,6 +161,7 @@ impl Finding {
             | Finding::PairLengthsDiffer { .. }
             | Finding::FramesLost { .. }
             | Finding::SenderSilent { .. }
+            | Finding::PartyMissing { .. }
             | Finding::Interrupted { .. } => Remedy::Noted,
         }
     }
@@ -169,6 +185,7 @@ impl Finding {
             Finding::PairLengthsDiffer { .. } => "pair_lengths_differ",
             Finding::FramesLost { .. } => "frames_lost",
             Finding::SenderSilent { .. } => "sender_silent",
+            Finding::PartyMissing { .. } => "party_missing",
             Finding::TooFast { .. } => "too_fast",
             Finding::LayoutMismatch { .. } => "layout_mismatch",
             Finding::SideUnknown { .. } => "side_unknown",
@@ -207,6 +224,12 @@ impl Finding {
             }
             Finding::SenderSilent { frames, seconds } => {
                 format!("the sender sent nothing for {seconds:.3} s ({frames} sample frames); silence stands in its place")
+            }
+            Finding::PartyMissing { party: MissingParty::Agent } => {
+                "the agent was to be heard and never came: nothing of the agent's sound arrived, and the agent's track is empty".into()
+            }
+            Finding::PartyMissing { party: MissingParty::Customer } => {
+                "the customer was to be heard and never came: nothing of the customer's sound arrived; the agent is kept with nothing to compare with, leak is not measurable".into()
             }
             Finding::TooFast { per_mille } => {
                 format!("the source delivers {:.2} times real time: it carries more than was said; both sides are withheld", f64::from(*per_mille) / 1_000.0)

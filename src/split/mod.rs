@@ -7,7 +7,7 @@ pub mod finding;
 mod lagged;
 
 pub use doubt::Doubt;
-pub use finding::{Finding, Remedy};
+pub use finding::{Finding, MissingParty, Remedy};
 
 use std::fmt;
 use std::str::FromStr;

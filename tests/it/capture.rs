@@ -16,6 +16,7 @@ use oneside::source::capture::{Capture, Condition, Pick, Spec, open};
 use realfft::RealFftPlanner;
 
 use crate::encode;
+use crate::skipped::skipped;
 
 /// Rate of the sample call, Hz.
 pub const SAMPLE_HZ: u32 = 8_000;
@@ -45,7 +46,7 @@ pub fn inside(test: &str) -> bool {
         .status()
         .expect("bash is there");
     match status.code() {
-        Some(77) => println!("left out: needs pulseaudio and pulseaudio-utils"),
+        Some(77) => skipped("needs pulseaudio and pulseaudio-utils"),
         _ => assert!(status.success(), "{test} inside the private daemon: {status}"),
     }
     false

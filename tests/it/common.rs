@@ -8,6 +8,8 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::skipped::skipped;
+
 /// Rate of the calls made here, Hz.
 pub const RATE: u32 = 8_000;
 
@@ -173,7 +175,7 @@ impl Ran {
 pub fn have(program: &str) -> bool {
     let found = Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
     if !found {
-        println!("skipped: no {program}");
+        skipped(format!("no {program}"));
     }
     found
 }

@@ -166,6 +166,9 @@ fn what_is_doubtful_about_a_calls_sound_does_what_the_table_of_findings_says() {
         );
         let stored = kept(&scratch.sound(&format!("out/{name}.agent.wav")));
         let withheld = result == "quarantined" || name == "agent-dead";
+        let leak = &manifest["leak"];
+        assert_eq!(leak["measurable"], !withheld, "{name}: in what was not kept nothing can be: {leak}");
+        assert!(!withheld || leak["residual_db"].is_null(), "{name}: {leak}");
         assert_eq!(stored == 0, withheld, "{name}: {stored} samples of the agent's track are no silence");
         assert!(result == "recorded" || !scratch.has(&format!("out/{name}.customer.wav")), "{name}");
         assert!(result == "recorded" || kept(&scratch.sound(&format!("out/{name}.speech.wav"))) == 0, "{name}");

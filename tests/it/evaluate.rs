@@ -14,6 +14,8 @@ use std::time::Instant;
 use oneside::evaluate::{self, Interval, Item, Kind, Outcome, Report, Set, Sound};
 use serde_json::Value;
 
+use crate::skipped::skipped;
+
 /// How far a figure may lie from the reference: dB, ms, seconds, or percentage points.
 const TOLERANCE: f64 = 0.1;
 /// Columns that are shares of 0..=1 and are compared as percent.
@@ -26,7 +28,7 @@ fn evaluate_agrees_with_the_reference_scorers() {
     let shared = std::env::var_os("ONESIDE_SHARED")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     if let Some(reason) = missing(&shared) {
-        println!("skipped: {reason}");
+        skipped(reason);
         return;
     }
     let mut set = evaluate::set::read(&shared.join("data")).expect("the shared set is sound");

@@ -113,6 +113,7 @@ impl Worker {
             agent_s: state.agent_written as f64 / f64::from(RATE),
             customer_s: state.customer_written as f64 / f64::from(RATE),
             manifest: Some("0".repeat(64)),
+            party_missing: Vec::new(),
             error: None,
         }
     }

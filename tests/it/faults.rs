@@ -7,6 +7,7 @@ use std::process::Command;
 
 use super::common::{GRANTED, RATE, Scratch, agent, batch, canary, have, interleave};
 use super::encode::{self, chunk, fmt, riff, wav16};
+use super::skipped::skipped;
 
 const TOLD: &str = r#"{"at":0,"event":"told","notice":"std","version":3}"#;
 
@@ -306,7 +307,7 @@ fn ten(name: &str) -> (Scratch, std::collections::BTreeMap<String, Vec<u8>>) {
 fn a_full_disk_loses_nothing_and_the_next_run_completes() {
     let (scratch, undisturbed) = ten("faults-full");
     let Some(disk) = Disk::mount(scratch.at("out"), 2_500) else {
-        println!("skipped: this user may not mount a small disk");
+        skipped("this user may not mount a small disk");
         return;
     };
     let ran = scratch.batch(&["--speech", "--jobs", "2"]).ends(5);

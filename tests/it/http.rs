@@ -219,14 +219,22 @@ fn health_and_figures_tell_of_trouble_and_of_nobody() {
         "oneside_calls{recording=\"recording\"} 1",
         "oneside_calls_customer{stored=\"false\",why=\"no_decision\"} 1",
         "oneside_calls_lost_frames{reason=\"overrun\",intended=\"false\"} 160",
+        "oneside_frames_total{party=\"agent\",outcome=\"written\"} 0",
+        "oneside_lost_frames_total{reason=\"undecoded\",intended=\"true\"} 0",
+        "oneside_party_missing_total{party=\"customer\"} 0",
         "oneside_http_answers_total{code=\"404\"} 1",
     ] {
         assert!(text.lines().any(|l| l == line), "{line}\n{text}");
     }
     assert!(!text.contains("karin"), "{text}");
     let mut families = BTreeSet::new();
+    let mut explained = String::new();
     for line in text.lines() {
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            explained = help.split(' ').next().unwrap().to_owned();
+        }
         match line.strip_prefix("# TYPE ") {
+            Some(family) if !family.starts_with(&format!("{explained} ")) => panic!("{line} has no HELP"),
             Some(family) => assert!(families.insert(family.split(' ').next().unwrap().to_owned()), "{line}"),
             None if line.starts_with('#') => {}
             None => assert!(families.contains(line.split(['{', ' ']).next().unwrap()), "{line}"),

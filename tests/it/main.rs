@@ -117,6 +117,7 @@ mod serve_websocket_faults;
 mod sip_switch;
 #[cfg(all(unix, feature = "serve"))]
 mod siprec_client;
+mod skipped;
 #[cfg(all(unix, feature = "http"))]
 mod switch;
 #[cfg(all(unix, feature = "serve"))]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use oneside::split::{Finding, Remedy};
+use oneside::split::{Finding, MissingParty, Remedy};
 
 use crate::common::Scratch;
 
@@ -29,6 +29,7 @@ fn findings() -> Vec<Finding> {
         Finding::PairLengthsDiffer { agent: 1, customer: 2 },
         Finding::FramesLost { frames: 160, seconds: 0.02 },
         Finding::SenderSilent { frames: 160, seconds: 0.02 },
+        Finding::PartyMissing { party: MissingParty::Customer },
         Finding::TooFast { per_mille: 2_000 },
         Finding::LayoutMismatch { what: "one party was asked for and two came".into() },
         Finding::SideUnknown { what: "no label".into() },

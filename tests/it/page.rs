@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::live_common::{REAL_TIME, Talk, counted};
+use crate::skipped::skipped;
 
 /// Whether node, Chromium and playwright-core are there; says what is missing.
 fn browser_is_there() -> bool {
@@ -16,7 +17,7 @@ fn browser_is_there() -> bool {
         (root.join("target/browser/node_modules/playwright-core").exists(), "playwright-core (tests/run installs it)"),
     ];
     for (_, what) in needed.iter().filter(|(there, _)| !there) {
-        println!("left out: {what} is missing");
+        skipped(format!("{what} is missing"));
     }
     needed.iter().all(|(there, _)| *there)
 }

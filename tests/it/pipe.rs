@@ -10,6 +10,7 @@ use std::thread;
 use super::common::{RATE, Ran, Scratch, agent, canary, have, interleave};
 use super::encode;
 use super::live_common::{BYTES_PER_S, Live, STEREO, pipe, replays, until};
+use super::skipped::skipped;
 
 fn call(seconds: usize, seed: u64) -> Vec<i16> {
     interleave(&[&agent(seconds), &canary(seconds, seed)])
@@ -130,7 +131,7 @@ fn a_stream_of_one_party_says_whose_it_is() {
 fn fifo(scratch: &Scratch, name: &str) -> bool {
     let made = Command::new("mkfifo").arg(scratch.at(name)).status();
     made.is_ok_and(|status| status.success()) || {
-        println!("skipped: no mkfifo");
+        skipped("no mkfifo");
         false
     }
 }

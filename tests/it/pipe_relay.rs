@@ -23,6 +23,7 @@ use super::broken_intake::Broken;
 use super::common::{RATE, Ran, Scratch, agent, canary, interleave};
 use super::encode;
 use super::live_common::{BYTES_PER_S, Live, STEREO, asked, pipe, until};
+use super::skipped::skipped;
 
 fn call(seconds: usize, seed: u64) -> Vec<u8> {
     encode::body(&interleave(&[&agent(seconds), &canary(seconds, seed)]), encode::s16le)
@@ -105,7 +106,7 @@ impl Drop for Disk {
 fn a_disk_that_fills_up_ends_the_recording_and_not_the_conversation() {
     let scratch = Scratch::new("relay-full");
     let Some(_disk) = Disk::mount(scratch.at("out")) else {
-        println!("skipped: this user may not mount a small disk");
+        skipped("this user may not mount a small disk");
         return;
     };
     scratch.file("out/ballast", &vec![1; 3 << 20]);

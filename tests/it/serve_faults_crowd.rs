@@ -9,6 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::audiosocket_client::{Talk, agent_alone, is_exact, speech};
 use super::serve_common::Server;
+use super::skipped::skipped;
 use super::ws_client::request;
 
 /// Connections on which nothing comes, where the system lets a process have so many.
@@ -62,7 +63,7 @@ struct Slow {
 fn a_crowd_that_says_nothing_and_slow_ones_keep_nobody_out_and_are_thrown_out() {
     let crowd = room();
     if crowd < CROWD_MIN {
-        println!("skipped: this user may have too few files open");
+        skipped("this user may have too few files open");
         return;
     }
     let mut server = Server::start_with("faults-crowd", TOP, SOURCES);

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::audiosocket_client::{Talk, agent_alone, is_declined, is_exact, message, speech};
 use super::common::{Scratch, have};
 use super::serve_common::Server;
+use super::skipped::skipped;
 
 const TOP: &str = "purposes = [\"training\"]\nfree_min_mib = 1\n";
 const SOCKET: &str = "[serve.audiosocket]\nlisten = \"127.0.0.1:0\"\n";
@@ -51,7 +52,7 @@ fn reconciled(scratch: &Scratch, calls: &[&str]) {
 fn a_disk_that_is_full_interrupts_the_calls_in_hand_and_declines_new_ones_until_there_is_room() {
     let scratch = Scratch::new("faults-disk-full");
     let Some(disk) = Disk::mount(scratch.at("out")) else {
-        println!("skipped: this user may not mount a small disk");
+        skipped("this user may not mount a small disk");
         return;
     };
     let ballast = scratch.at("out/ballast");

@@ -99,3 +99,28 @@ fn a_new_call_goes_by_what_was_read_last_and_a_call_in_hand_by_what_it_began_wit
     }
     scratch.run(&["verify", "out"]).ends(0);
 }
+
+const PLAIN: &str = "purposes = [\"training\"]";
+
+#[test]
+fn another_store_or_layout_waits_for_a_restart_and_that_is_said() {
+    let mut server = Server::start_with("serve-reload-layout", PLAIN, SOCKET);
+    let address = server.address_of("audiosocket");
+    let again = "the configuration was read again";
+    server.reconfigure(PLAIN, SOCKET, again);
+    assert!(!server.said.last().unwrap().contains("WARNING"), "nothing was changed: {:?}", server.said.last());
+    let out = std::mem::replace(&mut server.out, "elsewhere".into());
+    server.reconfigure(PLAIN, &format!("layout = \"date\"\n{SOCKET}"), again);
+    let told = server.said.last().unwrap().clone();
+    assert!(["`out` was changed", "`layout` was changed", "restart"].iter().all(|word| told.contains(word)), "{told}");
+    server.out = out;
+
+    let (agent, customer) = (id(1), id(2));
+    server.expect(json!({ "source": "audiosocket", "call": "after", "agent": agent, "customer": customer }));
+    let talks =
+        [Talk::begin(knock(address, &agent), speech(90, 1)), Talk::begin(knock(address, &customer), canary(90, 2))];
+    server.wait_in_hand("after");
+    drop(talks.map(Talk::stop));
+    assert_eq!(server.wait_ended("after")["stored_as"], "after", "beside the others, where it would have been before");
+    assert!(server.out.join("after.json").is_file());
+}

@@ -177,27 +177,81 @@ fn a_token_that_is_revoked_shuts_the_door_of_a_call_in_hand() {
     assert!(ledger.contains("withdrawn") && !manifest(&server, "by-t-7")["ledger"].to_string().contains("withdrawn"));
 }
 
+/// The value of a line of the metrics.
+fn counted(metrics: &str, line: &str) -> u64 {
+    let found = metrics.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(' ')?.parse().ok());
+    found.unwrap_or_else(|| panic!("no {line} in\n{metrics}"))
+}
+
+/// For how long each party of a call speaks, if she comes at all, seconds.
+const COMING: [(&str, Option<usize>, Option<usize>); 4] = [
+    ("whole", Some(9), Some(9)),
+    ("stopped", Some(9), Some(4)),
+    ("no-customer", Some(9), None),
+    ("no-agent", None, Some(9)),
+];
+
 #[test]
-fn the_leak_of_a_call_whose_customer_did_not_come_or_stopped_is_not_measurable() {
+fn who_was_announced_and_never_came_is_named_and_leak_is_told_only_where_there_were_two_to_compare() {
     let server = Server::start_with("serve-rtp-leak", TOP, SOURCES);
-    let calls = [("whole", 9), ("stopped", 4), ("never", 0)].map(|(call, seconds)| {
+    let calls = COMING.map(|(call, agent_s, customer_s)| {
         let (to_agent, to_customer) = announce(&server, call);
-        let speaker = Speaker::begin(to_agent, agent(9), &[], Network::default(), 1);
-        (
-            call,
-            speaker,
-            (seconds > 0).then(|| Speaker::begin(to_customer, canary(seconds, 8), &[], Network::default(), 2)),
-        )
+        let agent = agent_s.map(|s| Speaker::begin(to_agent, agent(s), &[], Network::default(), 1));
+        let customer = customer_s.map(|s| Speaker::begin(to_customer, canary(s, 8), &[], Network::default(), 2));
+        (call, agent, customer)
     });
     std::thread::sleep(Duration::from_secs(9));
-    for (call, speaker, customer) in calls {
-        speaker.end();
+    let metrics = || server.request_text("GET", "/metrics", None).1;
+    let written = "oneside_frames_total{party=\"agent\",outcome=\"written\"}";
+    assert_eq!(counted(&metrics(), written), 0, "what is in hand is added when it is sealed");
+    let mut sealed = Vec::new();
+    for (call, agent, customer) in calls {
+        agent.map(Speaker::end);
         customer.map(Speaker::end);
-        server.wait_ended(call);
+        let ended = server.wait_ended(call);
         let manifest = manifest(&server, call);
         let leak = &manifest["leak"];
-        assert!(manifest["tally"]["agent"]["written"].as_u64() > Some(8_000), "{call}: the agent is kept");
+        let (findings, missing) = (manifest["findings"].as_array().unwrap(), call.strip_prefix("no-"));
+        assert_eq!(
+            manifest["tally"]["agent"]["written"].as_u64() > Some(8_000),
+            call != "no-agent",
+            "{call}: the agent"
+        );
         assert_eq!(leak["measurable"], call == "whole", "{call}: {leak}");
         assert!(call == "whole" || leak["residual_db"].is_null(), "{call}: {leak}");
+        let found = findings.iter().find(|finding| finding["code"] == "party_missing");
+        assert_eq!(found.map(|finding| finding["fields"]["party"].as_str().unwrap()), missing, "{call}: {findings:?}");
+        assert_eq!(ended["party_missing"], missing.map_or(Value::Null, |party| json!([party])), "{call}: {ended}");
+        assert_eq!(ended["result"], "recorded", "{call}");
+        sealed.push(manifest);
     }
+    let metrics = metrics();
+    let sum = |of: &dyn Fn(&Value) -> Option<u64>| sealed.iter().filter_map(of).sum::<u64>();
+    for party in ["agent", "customer"] {
+        assert_eq!(counted(&metrics, &format!("oneside_party_missing_total{{party=\"{party}\"}}")), 1);
+        let line = |outcome: &str| format!("oneside_frames_total{{party=\"{party}\",outcome=\"{outcome}\"}}");
+        let heard: u64 = metrics
+            .lines()
+            .filter_map(|found| found.strip_prefix(&format!("oneside_frames_total{{party=\"{party}\",")))
+            .map(|rest| rest.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+            .sum();
+        assert_eq!(heard, sum(&|manifest| manifest["tally"][party]["heard"].as_u64()), "{party}: every frame, once");
+        assert_eq!(counted(&metrics, &line("written")), sum(&|manifest| manifest["tally"][party]["written"].as_u64()));
+        for reason in ["absent", "not_speech", "no_decision"] {
+            let left_out = sum(&|manifest| manifest["tally"][party]["left_out"][reason].as_u64());
+            assert_eq!(counted(&metrics, &line(reason)), left_out, "{party}: {reason}");
+        }
+    }
+    assert!(counted(&metrics, "oneside_lost_frames_total{reason=\"absent\",intended=\"true\"}") > 2 * 8_000 * 8);
+    assert_eq!(counted(&metrics, "oneside_calls_ended_total{result=\"recorded\"}"), 4);
+    assert!(counted(&metrics, "oneside_rtp_packets_total{what=\"packets\"}") > 9 * 50 * 4);
+    let all = counted(&metrics, "oneside_sweep_seconds_count");
+    assert!(all > 100 && counted(&metrics, "oneside_sweep_seconds_bucket{le=\"+Inf\"}") >= all);
+    // Whoever looks a figure up finds it in the handbook.
+    let manual = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual/serve.rs")).unwrap();
+    for family in metrics.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()) {
+        assert!(manual.contains(&format!("`{family}")), "{family} is not in the handbook");
+    }
+    let (_, said, _scratch) = server.end();
+    assert!(said.iter().any(|line| line.contains("no-customer: recorded") && line.contains("THE CUSTOMER NEVER CAME")));
 }

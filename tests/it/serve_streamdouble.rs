@@ -11,6 +11,7 @@ use crate::common::{RATE, agent, canary};
 use crate::encode;
 use crate::hunt::Hunt;
 use crate::serve_common::Server;
+use crate::skipped::skipped;
 
 /// The caller speaks from 1.4 to 3.9 and from 7.4 on.
 const SECONDS: usize = 9;
@@ -18,7 +19,7 @@ const SECONDS: usize = 9;
 fn streamdouble() -> Option<PathBuf> {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/streamdouble/bin/streamdouble");
     if !program.exists() {
-        println!("skipped: no {} (tests/run installs it)", program.display());
+        skipped(format!("no {} (tests/run installs it)", program.display()));
         return None;
     }
     Some(program)

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::common::{Dice, RATE, Scratch, agent, have};
 use super::encode;
+use super::skipped::skipped;
 
 /// The customer's voice has a tone that nobody else has.
 pub const TONE_HZ: f64 = 1_000.0;
@@ -103,7 +104,7 @@ pub fn are_there(telephones: Telephones) -> bool {
     let found = ["rtpengine", "kamailio", program].map(have);
     let all = found.iter().all(|found| *found);
     if !all {
-        println!("skipped: install the Debian packages rtpengine-daemon, kamailio, baresip-core, sip-tester");
+        skipped("install the Debian packages rtpengine-daemon, kamailio, baresip-core, sip-tester");
     }
     all
 }

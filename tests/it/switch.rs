@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::common::Scratch;
 use super::encode;
 use super::live_common::{Pace, Sender, together, until};
+use super::skipped::skipped;
 
 /// Samples a second of the sample calls.
 const RATE: usize = 8_000;
@@ -52,7 +53,7 @@ fn well(output: &Output) -> String {
 fn has(program: &str) -> bool {
     let found = Command::new("sh").args(["-c", "command -v \"$0\"", program]).output().unwrap().status.success();
     if !found {
-        eprintln!("{program} is missing: its page is left unchecked");
+        skipped(format!("{program} is missing: its page is left unchecked"));
     }
     found
 }
@@ -61,7 +62,7 @@ fn has_plugins(names: &[&str]) -> bool {
     let has = |name: &&str| Command::new("gst-inspect-1.0").arg(name).output().is_ok_and(|ran| ran.status.success());
     let all = names.iter().all(has);
     if !all {
-        eprintln!("GStreamer's plugins-base or plugins-good are missing: their page is left unchecked");
+        skipped("GStreamer's plugins-base or plugins-good are missing: their page is left unchecked");
     }
     all
 }

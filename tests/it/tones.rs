@@ -9,6 +9,8 @@ use oneside::audio::level;
 use oneside::source::files;
 use oneside::voice::{Key, Tones};
 
+use super::skipped::skipped;
+
 /// Hours of speech that no key may be heard in (CON-18).
 const HOURS: f64 = 10.0;
 
@@ -17,7 +19,7 @@ pub(super) fn shared() -> Option<PathBuf> {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
     let data = shared.join("data");
     if !data.is_dir() {
-        println!("skipped: no {}", data.display());
+        skipped(format!("no {}", data.display()));
         return None;
     }
     Some(data)

@@ -174,7 +174,8 @@ impl Call {
 
     /// How much of the customer may have leaked so far.
     pub fn leak(&self) -> Leak {
-        self.ear.leak()
+        let leak = self.ear.leak();
+        if self.tally.agent.written > 0 { leak } else { leak.of_nothing() }
     }
 
     /// What of the agent's side waits and could still be masked.

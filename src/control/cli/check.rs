@@ -1,16 +1,24 @@
 //! `oneside check`: what is in force, and what an input looks like. Writes nothing.
 
+#[cfg(feature = "serve")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use super::flags::{Knobs, Reading, Writing};
 use super::inputs::{Prepared, Refused, prepare};
+#[cfg(feature = "serve")]
+use super::live::orders_of;
 use super::table::{code, first_refusal};
 use crate::call::{CallResult, Closing};
 use crate::config::{ConfigError, Settings, explain};
 #[cfg(feature = "serve")]
 use crate::config::{Sided, resolve};
 use crate::control::exit::Exit;
+#[cfg(feature = "serve")]
+use crate::control::http::HttpConfig;
+#[cfg(feature = "serve")]
+use crate::run::live::sources;
 use crate::run::naming::looks_like_a_number;
 use crate::source::{Format, Input};
 
@@ -39,6 +47,9 @@ pub fn main(args: &Args) -> Exit {
     };
     say_line!("In force:\n{}", explain(&settings));
     if args.inputs.is_empty() {
+        #[cfg(feature = "serve")]
+        return super::exit_of(media_server(args, settings));
+        #[cfg(not(feature = "serve"))]
         return Exit::Done;
     }
     match prepare(&args.inputs, PathBuf::new(), &args.knobs, &args.writing, &args.reading, false) {
@@ -51,17 +62,36 @@ pub fn main(args: &Args) -> Exit {
 }
 
 /// What is in force. Without inputs to look at, a configuration with `[serve]` is that of a media server: which side is which
-/// stands with its sources, and what they could not use is told here.
+/// stands with its sources.
 fn settings(args: &Args) -> Result<Settings, ConfigError> {
     #[cfg(feature = "serve")]
     if args.inputs.is_empty() {
         let (file, environment, flags) = args.knobs.layers(&args.writing, &args.reading)?;
-        if let Some(serve) = &file.serve {
-            serve.resolve(&file.danger.clone().unwrap_or_default())?.check()?;
+        if file.serve.is_some() {
             return resolve(file, environment, flags, Sided::BySource);
         }
     }
     args.knobs.settings(&args.writing, &args.reading)
+}
+
+/// Of a media server: whether `serve` would start by this configuration, by the rules that it goes by itself, and what it
+/// would do. Nothing is opened.
+#[cfg(feature = "serve")]
+fn media_server(args: &Args, settings: Settings) -> Result<Exit, (Exit, String)> {
+    let usage = |error: String| (Exit::Usage, error);
+    let (file, _, _) = args.knobs.layers(&args.writing, &args.reading).map_err(|error| usage(error.to_string()))?;
+    let Some(serve) = &file.serve else { return Ok(Exit::Done) };
+    let serve = serve.resolve(&file.danger.clone().unwrap_or_default()).map_err(|error| usage(error.to_string()))?;
+    let http = super::serve::http_of(&serve, &settings).map_err(|error| usage(error.to_string()))?;
+    http.as_ref().map_or(Ok(()), HttpConfig::check).map_err(|error| usage(error.to_string()))?;
+    sources::check(&serve).map_err(usage)?;
+    let (by_date, ring_ms) = (settings.live.by_date, settings.live.ring_ms.value);
+    let http = http.map_or_else(|| "none: calls cannot be announced nor steered".into(), |http| http.to_string());
+    let shown = serve.shown(serve.out.as_deref(), by_date, ring_ms, &http).map_err(|error| usage(error.to_string()))?;
+    // What the settings name is read, as at a start.
+    orders_of(serve.out.as_deref().unwrap_or(Path::new("")), settings)?;
+    say!("Media server:\n{shown}");
+    Ok(Exit::Done)
 }
 
 fn look(prepared: &Prepared) -> Exit {

@@ -67,6 +67,12 @@ impl LiveFlags {
         return false;
     }
 
+    /// How the API is to be served, if it is: as these flags say, else as the configuration does.
+    #[cfg(feature = "http")]
+    pub fn http_config(&self, settings: &Settings) -> Result<Option<crate::control::http::HttpConfig>, HttpError> {
+        Ok(self.http.config(settings)?.or_else(|| self.http_else.clone()))
+    }
+
     /// Whether ends are told as JSON.
     pub fn is_json(&self) -> bool {
         self.json
@@ -153,11 +159,7 @@ pub fn begin(
     call: Option<NewCall>,
 ) -> Result<Started, (Exit, String)> {
     #[cfg(feature = "http")]
-    let http_config = flags
-        .http
-        .config(&settings)
-        .map_err(|error| (Exit::Usage, error.to_string()))?
-        .or_else(|| flags.http_else.clone());
+    let http_config = flags.http_config(&settings).map_err(|error| (Exit::Usage, error.to_string()))?;
     let orders = orders_of(out, settings)?;
     if let Err(why) = keep_out_of_swap() {
         warn_line!("oneside: {why}");
@@ -270,11 +272,16 @@ pub fn tell_ended(ended: &Ended, json: bool) {
     }
     let customer = if ended.customer_s > 0.0 { format!("{:.1} s", ended.customer_s) } else { "none".into() };
     warn_line!(
-        "oneside: {}: {}, {:.1} s; agent {:.1} s, customer {customer}{}",
+        "oneside: {}: {}, {:.1} s; agent {:.1} s, customer {customer}{}{}",
         ended.stored_as,
         ended.result,
         ended.seconds,
         ended.agent_s,
+        ended
+            .party_missing
+            .iter()
+            .map(|party| format!("; THE {} NEVER CAME", party.to_uppercase()))
+            .collect::<String>(),
         ended.error.as_ref().map(|error| format!("; {error}")).unwrap_or_default()
     );
 }

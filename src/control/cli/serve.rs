@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use super::flags::{Knobs, Reading, Writing};
 use super::live::{LiveFlags, Started, begin, orders_of, tell_ended};
-use crate::config::serve::{RawHttp, Serve, address};
+use crate::config::serve::{Serve, address};
 use crate::config::{ConfigError, Settings, Sided};
 use crate::control::exit::Exit;
 use crate::control::http::{HttpConfig, PageConfig};
 use crate::run::hardening::raise_open_files;
+use crate::run::live::LiveOrders;
 use crate::run::live::shard::Shards;
 use crate::run::live::sources::{self, Ground};
 use crate::run::live::switchboard::{Limits, Switchboard, Told};
@@ -50,13 +51,16 @@ fn run(args: &Args) -> Result<Exit, (Exit, String)> {
     let (settings, serve) = configured(args).map_err(|error| usage(error.to_string()))?;
     let out = args.out.clone().or_else(|| serve.out.clone());
     let out = out.ok_or_else(|| usage("where do outputs go? Say --out DIR, or `out` under [serve]".into()))?;
+    let mut flags = args.live.clone();
+    flags.http_else = http_of(&serve, &settings).map_err(|error| usage(error.to_string()))?;
+    // Before anything is opened: a listener that is refused must not find the API open, nor calls begun.
+    let http = flags.http_config(&settings).and_then(|http| http.as_ref().map_or(Ok(()), HttpConfig::check));
+    http.map_err(|error| usage(error.to_string()))?;
+    sources::check(&serve).map_err(usage)?;
     if serve.plain_listeners {
         warn_line!("oneside: [danger] plain_listeners: voices may cross the network in the clear");
     }
     tell_if_too_few_files(serve.calls_max);
-    let http = serve.http.as_ref().map(|raw| http_config(raw, &settings)).transpose();
-    let mut flags = args.live.clone();
-    flags.http_else = http.map_err(|error| usage(error.to_string()))?;
     let detection = settings.detection();
     let failed = |what: &str, error: std::io::Error| (Exit::Bug, format!("{what} could not be started: {error}"));
     let shards = Shards::start(serve.workers, detection).map_err(|error| failed("the workers", error))?;
@@ -126,17 +130,19 @@ fn configured(args: &Args) -> Result<(Settings, Serve), ConfigError> {
     Ok((settings, serve))
 }
 
-fn http_config(raw: &RawHttp, settings: &Settings) -> Result<HttpConfig, ConfigError> {
+/// How the API is to be served, if the configuration says that it is.
+pub(super) fn http_of(serve: &Serve, settings: &Settings) -> Result<Option<HttpConfig>, ConfigError> {
+    let Some(raw) = &serve.http else { return Ok(None) };
     let default = HttpConfig::default();
     let listen = raw.listen.as_ref().map(|text| address("serve.http.listen", text)).transpose()?;
-    Ok(HttpConfig {
+    Ok(Some(HttpConfig {
         listen: listen.unwrap_or(default.listen),
         tls_cert: raw.tls_cert.clone(),
         tls_key: raw.tls_key.clone(),
         token_file: raw.token.clone(),
         names: raw.names.clone(),
         page: PageConfig { purposes: settings.purposes.value.clone().unwrap_or_default(), ..default.page },
-    })
+    }))
 }
 
 /// Waits for a signal that ends the server. SIGHUP reads the configuration again for the calls to come, and what tokens are
@@ -169,18 +175,41 @@ async fn until_told_to_end(args: &Args, board: &Switchboard, started: &Started) 
 /// configuration that cannot be used changes nothing.
 #[cfg(unix)]
 fn reload(args: &Args, board: &Switchboard, started: &Started) {
-    let orders = configured(args)
-        .map_err(|error| error.to_string())
-        .and_then(|(settings, _)| orders_of(&started.orders.out, settings).map_err(|(_, message)| message));
+    let orders = configured(args).map_err(|error| error.to_string()).and_then(|(mut settings, serve)| {
+        let kept = kept_of(args, &serve, &mut settings, &started.orders);
+        let orders = orders_of(&started.orders.out, settings).map_err(|(_, message)| message)?;
+        Ok((orders, kept))
+    });
     match orders {
-        Ok(orders) => {
+        Ok((orders, kept)) => {
             board.reload(orders);
+            let kept: String = kept
+                .iter()
+                .map(|key| format!("; WARNING: `{key}` was changed and not taken over, that needs a restart"))
+                .collect();
             warn_line!(
-                "oneside: the configuration was read again; it counts for calls that begin from now on, revoked tokens for those in hand as well"
+                "oneside: the configuration was read again; it counts for calls that begin from now on, revoked tokens for those in hand as well{kept}"
             );
         }
         Err(message) => warn_line!("oneside: the configuration was not taken over: {message}"),
     }
+}
+
+/// What was changed and stays as it was while the server runs: one store has all its calls, laid out in one way. `settings`
+/// go on with what stands.
+#[cfg(unix)]
+fn kept_of(args: &Args, serve: &Serve, settings: &mut Settings, standing: &LiveOrders) -> Vec<&'static str> {
+    let out = args.out.as_ref().or(serve.out.as_ref());
+    let by_date = standing.settings.live.by_date;
+    let mut kept = Vec::new();
+    if out != Some(&standing.out) {
+        kept.push("out");
+    }
+    if settings.live.by_date != by_date {
+        settings.live.by_date = by_date;
+        kept.push("layout");
+    }
+    kept
 }
 
 /// Says that a call began, or why it did not: the call's name and stable words, nothing of a person.

@@ -11,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Shared;
-use crate::run::live::desk::RESULTS;
+use crate::run::live::figures::{Figure, RESULTS};
 use crate::run::live::{Desk, Recording, State as CallState};
 
 /// Answers by status code.
@@ -60,6 +60,16 @@ impl Text {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
 
+    /// Figures, those of one family together.
+    fn figures(&mut self, figures: &[Figure]) {
+        for (n, Figure { name, part, kind, help, labels, value }) in figures.iter().enumerate() {
+            if n == 0 || figures[n - 1].name != *name {
+                self.family(name, kind, help);
+            }
+            self.line(&format!("{name}{part}"), labels, value);
+        }
+    }
+
     fn line(&mut self, name: &str, labels: &[(&str, &str)], value: impl std::fmt::Display) {
         // Values of labels are stable names of our own: nothing in them needs escaping.
         let labels: Vec<String> = labels.iter().map(|(key, value)| format!("{key}=\"{value}\"")).collect();
@@ -72,7 +82,8 @@ fn text(desk: &Desk, answers: &BTreeMap<u16, u64>) -> String {
     let mut out = Text(String::new());
     totals(&mut out, desk);
     in_hand(&mut out, &desk.states());
-    more(&mut out, desk);
+    // What the sources and the workers of a media server count.
+    out.figures(&desk.more_figures());
     out.family("oneside_http_answers_total", "counter", "Answers of the HTTP API, by status code.");
     for (status, count) in answers {
         out.line("oneside_http_answers_total", &[("code", &status.to_string())], count);
@@ -92,26 +103,12 @@ fn totals(out: &mut Text, desk: &Desk) {
     out.family("oneside_events_total", "counter", "Events asked of calls, by what the gate did.");
     out.line("oneside_events_total", &[("outcome", "counted")], read(&figures.accepted));
     out.line("oneside_events_total", &[("outcome", "rejected")], read(&figures.rejected));
-    out.family("oneside_lost_frames_total", "counter", "Sample frames that came to nothing, by whether it was meant.");
-    out.line("oneside_lost_frames_total", &[("intended", "false")], read(&figures.lost_frames));
-    out.line("oneside_lost_frames_total", &[("intended", "true")], read(&figures.intended_frames));
+    out.figures(&figures.of_sound());
     if let Some((_, median, worst)) = desk.leaks() {
         let help = "What may be left of the customer in the agent's track, dB relative to the customer's own: of the last calls.";
         out.family("oneside_leak_residual_db", "gauge", help);
         out.line("oneside_leak_residual_db", &[("quantile", "0.5")], median);
         out.line("oneside_leak_residual_db", &[("quantile", "1")], worst);
-    }
-}
-
-/// Figures of a media server: what its sources and its workers count.
-fn more(out: &mut Text, desk: &Desk) {
-    let mut family = "";
-    for figure in desk.more_figures() {
-        if figure.name != family {
-            out.family(figure.name, figure.kind, figure.help);
-            family = figure.name;
-        }
-        out.line(figure.name, &figure.labels, figure.value);
     }
 }
 
@@ -144,5 +141,61 @@ fn in_hand(out: &mut Text, states: &[CallState]) {
     if let Some(free) = states.iter().filter_map(|state| state.free_bytes).min() {
         out.family("oneside_free_bytes", "gauge", "Bytes still free where recordings go.");
         out.line("oneside_free_bytes", &[], free);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::run::live::sweeps::Sweeps;
+    use crate::store::manifest::{Account, Tally};
+
+    #[test]
+    fn every_family_is_explained_once_and_holds_its_figures_together() {
+        let desk = Desk::default();
+        let agent = Account { heard: 480, written: 480, ..Account::default() };
+        desk.figures.sealed(&Tally { agent, ..Tally::default() }, &[]);
+        desk.figures_of(Box::new(|| {
+            let sweeps = Sweeps::default();
+            sweeps.add(Duration::from_millis(3));
+            sweeps.figures()
+        }));
+        let text = text(&desk, &BTreeMap::from([(200, 2)]));
+        let (mut family, mut families) = ((String::new(), String::new()), Vec::new());
+        let mut lines = text.lines();
+        while let Some(line) = lines.next() {
+            if let Some(help) = line.strip_prefix("# HELP ") {
+                let (name, what) = help.split_once(' ').unwrap();
+                let kind = lines.next().unwrap().strip_prefix(&format!("# TYPE {name} ")).unwrap();
+                assert!(what.ends_with('.') || what.contains(':'), "{line}");
+                assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
+                assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
+                assert!(!families.contains(&name.to_owned()), "{name} stands there twice");
+                families.push(name.to_owned());
+                family = (name.to_owned(), kind.to_owned());
+                continue;
+            }
+            let name = line.split(['{', ' ']).next().unwrap();
+            let part = name.strip_prefix(family.0.as_str()).unwrap_or_else(|| panic!("{line} in {}", family.0));
+            let parts: &[&str] = if family.1 == "histogram" { &["_bucket", "_sum", "_count"] } else { &[""] };
+            assert!(parts.contains(&part), "{line}");
+            assert!(line.rsplit(' ').next().unwrap().parse::<f64>().is_ok(), "{line}");
+        }
+        for line in [
+            "oneside_frames_total{party=\"agent\",outcome=\"written\"} 480",
+            "oneside_frames_total{party=\"customer\",outcome=\"no_decision\"} 0",
+            "oneside_lost_frames_total{reason=\"lost\",intended=\"false\"} 0",
+            "oneside_party_missing_total{party=\"customer\"} 0",
+            "oneside_sweep_seconds_bucket{le=\"0.002\"} 0",
+            "oneside_sweep_seconds_bucket{le=\"0.005\"} 1",
+            "oneside_sweep_seconds_bucket{le=\"+Inf\"} 1",
+            "oneside_sweep_seconds_sum 0.003",
+            "oneside_sweep_seconds_count 1",
+            "oneside_http_answers_total{code=\"200\"} 2",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+        }
     }
 }

@@ -57,6 +57,15 @@ pub struct HttpConfig {
     pub page: PageConfig,
 }
 
+/// For people: where, and what keeps others out.
+impl std::fmt::Display for HttpConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tls = if self.tls_cert.is_some() { "TLS" } else { "no TLS" };
+        let token = if self.token_file.is_some() { "with a token" } else { "no token" };
+        write!(f, "{}, {tls}, {token}", self.listen)
+    }
+}
+
 impl Default for HttpConfig {
     fn default() -> HttpConfig {
         HttpConfig {

@@ -51,26 +51,43 @@ impl Drop for Running {
     }
 }
 
+/// What keeps others out: read, and found to be enough (SEC-03).
+struct Lock {
+    tls: Option<RustlsConfig>,
+    token: Option<String>,
+}
+
+impl HttpConfig {
+    /// Whether the API could be served so, as far as that can be told without listening.
+    pub fn check(&self) -> Result<(), HttpError> {
+        self.lock().map(drop)
+    }
+
+    fn lock(&self) -> Result<Lock, HttpError> {
+        let tls = match (&self.tls_cert, &self.tls_key) {
+            (None, None) => None,
+            (Some(cert), Some(key)) => Some(tls(cert, key)?),
+            _ => return Err(HttpError::HalfTls),
+        };
+        let lacks = match (&tls, &self.token_file) {
+            _ if self.listen.ip().is_loopback() => None,
+            (None, None) => Some("TLS (--tls-cert, --tls-key) and a token (--http-token)"),
+            (None, Some(_)) => Some("TLS (--tls-cert, --tls-key)"),
+            (Some(_), None) => Some("a token (--http-token)"),
+            (Some(_), Some(_)) => None,
+        };
+        if let Some(lacks) = lacks {
+            return Err(HttpError::NotLoopback { listen: self.listen, lacks });
+        }
+        Ok(Lock { tls, token: self.token_file.as_deref().map(read_token).transpose()? })
+    }
+}
+
 /// Serves the desk on a thread of its own until `stop` is raised or the handle is dropped.
 pub fn serve(desk: Arc<Desk>, config: HttpConfig, stop: Arc<AtomicBool>) -> Result<Running, HttpError> {
-    let tls = match (&config.tls_cert, &config.tls_key) {
-        (None, None) => None,
-        (Some(cert), Some(key)) => Some(tls(cert, key)?),
-        _ => return Err(HttpError::HalfTls),
-    };
+    let Lock { tls, token } = config.lock()?;
     let listen = config.listen;
     let loopback = listen.ip().is_loopback();
-    let lacks = match (&tls, &config.token_file) {
-        _ if loopback => None,
-        (None, None) => Some("TLS (--tls-cert, --tls-key) and a token (--http-token)"),
-        (None, Some(_)) => Some("TLS (--tls-cert, --tls-key)"),
-        (Some(_), None) => Some("a token (--http-token)"),
-        (Some(_), Some(_)) => None,
-    };
-    if let Some(lacks) = lacks {
-        return Err(HttpError::NotLoopback { listen, lacks });
-    }
-    let token = config.token_file.as_deref().map(read_token).transpose()?;
     let token = token.map(|token| blake3::hash(token.as_bytes()));
     let scheme = if tls.is_some() { "https" } else { "http" };
     let bind = |source| HttpError::Bind { listen, source };

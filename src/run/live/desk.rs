@@ -4,7 +4,7 @@
 //! only one who changes it; the desk stamps, passes on, and waits for the worker's answer.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::ask::{Answer, Arrived, Asked, Asks, Matter, Recording, State};
+use super::figures::{Figure, Figures, RESULTS};
 use super::intake::RingEnds;
 use crate::consent::Event;
 use crate::source::exchange::{Declined, Expecting};
@@ -63,6 +64,9 @@ pub struct Ended {
     /// The seal of its manifest, if one stands.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manifest: Option<String>,
+    /// Whose sound was to come, and nothing of it ever did: `agent`, `customer`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub party_missing: Vec<String>,
     /// What went wrong, if something did: a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -123,21 +127,6 @@ pub enum DeskError {
 /// Opens calls on request.
 pub type Opener = Box<dyn Fn(OpenCall) -> Result<Handle, DeskError> + Send + Sync>;
 
-/// A figure for metrics: no call's name and no number is in it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Figure {
-    /// Its name.
-    pub name: &'static str,
-    /// `counter` or `gauge`.
-    pub kind: &'static str,
-    /// What it is.
-    pub help: &'static str,
-    /// Stable names.
-    pub labels: Vec<(&'static str, &'static str)>,
-    /// How much.
-    pub value: f64,
-}
-
 /// Gives further figures.
 pub type More = Box<dyn Fn() -> Vec<Figure> + Send + Sync>;
 
@@ -158,26 +147,6 @@ pub struct Desk {
     /// Figures since the start.
     pub figures: Figures,
 }
-
-/// Figures since the start, for metrics.
-#[derive(Debug, Default)]
-pub struct Figures {
-    /// Calls opened.
-    pub opened: AtomicU64,
-    /// Calls ended, by result: recorded, quarantined, interrupted, excluded, failed.
-    pub ended: [AtomicU64; 5],
-    /// Events that counted.
-    pub accepted: AtomicU64,
-    /// Events that were rejected.
-    pub rejected: AtomicU64,
-    /// Sample frames lost without intent.
-    pub lost_frames: AtomicU64,
-    /// Sample frames left out with intent because of the way they came.
-    pub intended_frames: AtomicU64,
-}
-
-/// The results of calls, in the order of [`Figures::ended`].
-pub const RESULTS: [&str; 5] = ["recorded", "quarantined", "interrupted", "excluded", "failed"];
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What a panicking holder left is whole: every change under these locks is one assignment.

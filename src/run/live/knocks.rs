@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::desk::{Desk, Figure};
+use super::desk::Desk;
+use super::figures::Figure;
 use crate::source::audiosocket::{self, Counts};
 use crate::source::listen::Knocks;
 use crate::source::websocket::Handshakes;
@@ -64,6 +65,7 @@ pub fn show_faults(desk: &Desk, counts: Arc<Counts>) {
 fn figures((name, help, label): Family, source: &'static str, counted: &[(&'static str, &AtomicU64)]) -> Vec<Figure> {
     let figure = |(which, count): &(&'static str, &AtomicU64)| Figure {
         name,
+        part: "",
         kind: "counter",
         help,
         labels: vec![("source", source), (label, *which)],

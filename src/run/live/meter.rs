@@ -81,8 +81,23 @@ pub struct Meter {
     customer: [f32; FRAMES],
     next: usize,
     speaks: bool,
-    lost: u64,
-    absent: u64,
+    missed: Missed<u64>,
+}
+
+/// Something for each reason for which sound does not come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missed<T>([T; Missing::ALL.len()]);
+
+impl<T> Missed<T> {
+    /// What there is for a reason.
+    pub fn of(&mut self, why: Missing) -> &mut T {
+        &mut self.0[why as usize]
+    }
+
+    /// Each, with its reason.
+    pub fn each(&self) -> impl Iterator<Item = (Missing, &T)> {
+        Missing::ALL.into_iter().zip(&self.0)
+    }
 }
 
 impl Meter {
@@ -96,15 +111,12 @@ impl Meter {
 
     /// So many frames of the source are missing.
     pub fn lost(&mut self, why: Missing, frames: u64) {
-        match why {
-            Missing::Absent | Missing::Undecoded => self.absent += frames,
-            Missing::Lost => self.lost += frames,
-        }
+        *self.missed.of(why) += frames;
     }
 
-    /// Frames that are missing without intent, and with.
-    pub fn missing(&self) -> (u64, u64) {
-        (self.lost, self.absent)
+    /// Frames of the source that are missing.
+    pub fn missed(&self) -> &Missed<u64> {
+        &self.missed
     }
 
     /// Writes what is seen into the state.
@@ -115,9 +127,12 @@ impl Meter {
         state.talk.clear();
         state.talk.extend(talk);
         state.lost.clear();
-        let lost = [("lost", false, self.lost), ("absent", true, self.absent)];
-        let told = lost.into_iter().filter(|(_, _, frames)| *frames > 0);
-        state.lost.extend(told.map(|(reason, intended, frames)| Lost { reason, intended, frames }));
+        let told = self.missed.each().filter(|(_, frames)| **frames > 0);
+        state.lost.extend(told.map(|(why, frames)| Lost {
+            reason: why.reason().code(),
+            intended: why.is_intended(),
+            frames: *frames,
+        }));
     }
 }
 

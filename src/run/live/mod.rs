@@ -15,6 +15,7 @@ pub mod arrival;
 pub mod ask;
 pub mod auto;
 pub mod desk;
+pub mod figures;
 pub mod intake;
 pub mod keypad;
 #[cfg(feature = "serve")]

@@ -165,7 +165,11 @@ impl<'a> Again<'a> {
         let call = Call::open(Opening {
             name: about.call.clone(),
             rate_hz,
-            reference: if delivery == Delivery::AgentAlone { Reference::OneParty } else { Reference::Both },
+            reference: if opening.is_compared() || delivery == Delivery::CustomerAlone {
+                Reference::Both
+            } else {
+                Reference::OneParty
+            },
             terms: Terms {
                 on_withdrawal: about.policy.on_withdrawal.into(),
                 purposes: about.policy.purposes.clone(),

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle as Runtime;
 
-use super::desk::{Desk, Figure};
+use super::desk::Desk;
+use super::figures::Figure;
 use super::knocks::{show_faults, show_handshakes, show_knocks};
 use crate::config::serve::Serve;
 use crate::source::audiosocket;
 use crate::source::exchange::Exchange;
-use crate::source::listen::Stop;
+use crate::source::listen::{Listen, Stop};
 use crate::source::rtp::{self, Receiver};
 use crate::source::rtpengine;
 use crate::source::siprec;
@@ -29,6 +30,22 @@ pub struct Ground<'a> {
     pub stop: Stop,
 }
 
+/// Whether every source can use what is configured of it, and no listener is open to whom it must not be (SEC-03): the rules
+/// by which [`start`] goes, without opening anything. The error is the sentence that it would say.
+pub fn check(serve: &Serve) -> Result<(), String> {
+    if let Some(siprec) = &serve.siprec {
+        let mut listeners = [&siprec.udp, &siprec.tcp, &siprec.tls].into_iter().flatten();
+        listeners.try_for_each(Listen::check).map_err(|error| format!("siprec: {error}"))?;
+    }
+    let websocket = serve.websocket.as_ref().map(|raw| raw.resolve(serve)).transpose();
+    let audiohook = serve.audiohook.as_ref().map(|raw| raw.resolve(serve)).transpose();
+    let websocket = websocket.map_err(|error| error.to_string())?.map(|config| config.listen).unwrap_or_default();
+    let audiohook = audiohook.map_err(|error| error.to_string())?.map(|config| config.listen);
+    let audiosocket = serve.audiosocket.as_ref().map(|config| &config.listen);
+    let mut listeners = websocket.iter().chain(&audiohook).chain(audiosocket);
+    listeners.try_for_each(Listen::check).map_err(|error| error.to_string())
+}
+
 /// Starts every source that is configured. A line for people for each: what it is and where it listens. The error is a
 /// sentence; nothing goes on then.
 pub fn start(ground: &Ground<'_>) -> Result<Vec<String>, String> {
@@ -37,9 +54,10 @@ pub fn start(ground: &Ground<'_>) -> Result<Vec<String>, String> {
     if let Some(receiver) = &receiver {
         let receiver = Arc::clone(receiver);
         let figure = |(what, value): (&'static str, u64)| Figure {
-            name: "oneside_rtp_packets",
-            kind: "gauge",
-            help: "RTP, by what was made of it since the start: packets that counted, and those that did not.",
+            name: "oneside_rtp_packets_total",
+            part: "",
+            kind: "counter",
+            help: "RTP, by what was made of it: packets that counted, and those that did not and why.",
             labels: vec![("what", what)],
             value: value as f64,
         };

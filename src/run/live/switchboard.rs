@@ -13,10 +13,12 @@ use jiff::Timestamp;
 
 use super::arrival::ArrivalClock;
 use super::ask::{Arrived, Asked, Asks, Matter, Waiting};
-use super::desk::{Desk, Figure};
+use super::desk::Desk;
+use super::figures::Figure;
 use super::intake::{Intake, OneRing, RingEnds};
 use super::shard::{PACES, Seat, Shards};
 use super::start::{LiveOrders, NewCall, Prepared, Sound, StartError, prepare};
+use super::sweeps::Sweeps;
 use super::two_rings::{Stream, TwoRings};
 use crate::ring::{Drain, Inlet, ring};
 use crate::source::exchange::{
@@ -58,6 +60,8 @@ pub struct Switchboard {
     orders: Mutex<Arc<LiveOrders>>,
     desk: Arc<Desk>,
     shards: Mutex<Option<Arc<Shards>>>,
+    /// How long the shards' turns took: known to the end, also when they are gone.
+    sweeps: Arc<Sweeps>,
     limits: Limits,
     draining: AtomicBool,
     declined: Mutex<BTreeMap<(&'static str, &'static str), u64>>,
@@ -119,6 +123,7 @@ impl Switchboard {
         Ok(Switchboard {
             orders: Mutex::new(orders),
             desk,
+            sweeps: Arc::clone(&shards.sweeps),
             shards: Mutex::new(Some(Arc::new(shards))),
             limits,
             draining: AtomicBool::new(false),
@@ -170,8 +175,14 @@ impl Switchboard {
 
     /// What it counts, for metrics.
     pub fn figures(&self) -> Vec<Figure> {
-        let counter =
-            |name, help, labels, value: u64| Figure { name, kind: "counter", help, labels, value: value as f64 };
+        let counter = |name, help, labels, value: u64| Figure {
+            name,
+            part: "",
+            kind: "counter",
+            help,
+            labels,
+            value: value as f64,
+        };
         let mut figures = Vec::new();
         for (source, count) in held(&self.begun).iter() {
             let help = "Calls begun, by source.";
@@ -185,18 +196,7 @@ impl Switchboard {
         let help = "Calls not recorded that could not be entered in the list of them either.";
         let given_up = self.given_up.load(Ordering::Relaxed);
         figures.push(counter("oneside_calls_unlisted_total", help, Vec::new(), given_up));
-        let sweeps = held(&self.shards).as_ref().map(|shards| shards.sweeps.figures());
-        let (count, [p50, p99, max]) = sweeps.unwrap_or_default();
-        figures.push(counter("oneside_sweeps_total", "Turns of all workers.", Vec::new(), count));
-        for (quantile, ms) in [("0.5", p50), ("0.99", p99), ("1", max)] {
-            figures.push(Figure {
-                name: "oneside_sweep_ms",
-                kind: "gauge",
-                help: "Time of a worker's turn, ms (one comes every 20 ms; RTP calls are served in every sixth): quantiles since the start.",
-                labels: vec![("quantile", quantile)],
-                value: f64::from(ms),
-            });
-        }
+        figures.extend(self.sweeps.figures());
         figures
     }
 

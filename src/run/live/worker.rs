@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::ask::{Arrived, Asked, Matter, State};
 use super::intake::{Came, Intake};
-use super::meter::{Delays, Meter, Origin};
+use super::meter::{Delays, Meter, Missed, Origin};
 use super::outlet::LiveOutlet;
 use super::question::Question;
 use super::tokens::Tokens;
@@ -124,8 +124,8 @@ pub struct Alarm {
 
 /// How a worker came to its end.
 pub struct Worked {
-    /// Frames of the source that are missing without intent, and with.
-    pub missing: (u64, u64),
+    /// Frames of the source that are missing.
+    pub missed: Missed<u64>,
     /// The call's facts.
     pub closing: Closing,
     /// What was written, ready to be committed.
@@ -215,7 +215,7 @@ impl Worker {
             self.out.digest(bytes, &digest);
         }
         let closing = self.call.close(&mut self.out);
-        Worked { missing: self.meter.missing(), closing, out: self.out }
+        Worked { missed: self.meter.missed().clone(), closing, out: self.out }
     }
 
     /// Applies what was asked between two frames, and says what it did.

@@ -1,5 +1,10 @@
 //! Server transactions (RFC 3261 §17.2): a request that comes again gets its answer again, a refused INVITE is refused
 //! until that is acknowledged. Pure: the time is handed in.
+//!
+//! Why they are our own: of the crates, `rsip` has stood still since 2022, and those that are alive (`rsipstack`,
+//! `ezk-sip-core`, `rvoip-sip-core`; none of them was built here) are stacks with more than this in them. What a server that is only called needs is
+//! this file. Here the listeners keep their own limits and lists of who may come, and no thread and no clock is in what is tested. Messages and
+//! headers are read by `ezk-sip-types`.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,6 +1,7 @@
 //! Parsers of what comes from outside: pure, over bytes, fuzzed. They open nothing and never panic.
 
 pub mod asked;
+#[cfg(feature = "serve")]
 pub mod audio_stream;
 #[cfg(feature = "serve")]
 pub mod audiohook;
@@ -13,6 +14,7 @@ pub mod chunk;
 pub mod clock;
 pub mod events;
 pub mod fmt;
+#[cfg(feature = "serve")]
 pub mod http_signature;
 #[cfg(feature = "serve")]
 pub mod jitter;

@@ -27,7 +27,7 @@ impl SmallDisk {
         match mounted {
             Ok(ran) if ran.status.success() => Some(SmallDisk { dir, _scratch: scratch }),
             other => {
-                println!("skipped: no file system can be mounted here ({other:?})");
+                crate::skipped::skipped(format!("no file system can be mounted here ({other:?})"));
                 None
             }
         }

@@ -84,6 +84,14 @@ pub struct Opening {
     pub more: serde_json::Map<String, serde_json::Value>,
 }
 
+impl Opening {
+    /// Whether both parties were to come and to be compared: nothing of the customer's was thrown away undecoded.
+    pub fn is_compared(&self) -> bool {
+        let reference = self.more.get("reference").and_then(serde_json::Value::as_str);
+        self.both_sides && reference != Some("drop-before-decode")
+    }
+}
+
 /// An event as it was applied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -138,13 +138,14 @@ impl Replayed {
         let mut kept = self.gate.kept().to_vec();
         kept.iter_mut().for_each(|kept| kept.until = Some(self.span_of(kept).until));
         kept.retain(|kept| kept.until > Some(kept.from));
+        let nothing = self.is_quarantined() || tally.agent.written == 0;
         Closing {
             result: if self.is_quarantined() { CallResult::Quarantined } else { CallResult::Interrupted },
             length: MediaTime(self.position),
             rate_hz: self.opening.plan.rate_hz,
             findings: self.found(why, &tally),
+            leak: if nothing { self.leak.to_call().of_nothing() } else { self.leak.to_call() },
             tally,
-            leak: self.leak.to_call(),
             ledger: self.ledger.entries().to_vec(),
             kept,
         }
@@ -153,7 +154,8 @@ impl Replayed {
     fn found(&self, why: &str, tally: &Tally) -> Vec<Finding> {
         let seconds = MediaTime(self.position).seconds(self.opening.plan.rate_hz);
         let mut findings = vec![Finding::Interrupted { seconds, why: why.into() }];
-        findings.extend(Closing::notes(tally, self.opening.plan.rate_hz, self.rejected, 0));
+        let compared = self.opening.is_compared();
+        findings.extend(Closing::notes(tally, self.opening.plan.rate_hz, [self.rejected, 0], compared));
         findings
     }
 

@@ -142,7 +142,8 @@ pub struct Account {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leak {
-    /// False where there was nothing to compare with, or in more than a tenth of what was called the agent's.
+    /// False where there was nothing to compare with, or in more than a tenth of what was called the agent's, or where
+    /// nothing of the agent's was kept.
     pub measurable: bool,
     /// From the customer's line to the agent's microphone, dB.
     pub coupling_db: Option<f64>,

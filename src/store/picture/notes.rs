@@ -102,7 +102,8 @@ fn account(account: &Account, kept: &str, seconds: impl Fn(u64) -> String) -> St
 fn leak(closing: &Closing) -> String {
     let leak = &closing.leak;
     if !leak.measurable {
-        return "not measurable: there was no customer's side to compare the microphone with, or not enough of it."
+        return "not measurable: there was no customer's side to compare the microphone with, or not enough of it, or nothing \
+                of the agent's was kept."
             .into();
     }
     let coupling = match leak.coupling_db {
