@@ -14,6 +14,7 @@
 //! | `mixture.rs` | features → likelihood of noise and of speech → decision → what is learnt |
 //! | `minimum.rs` | the floor of each band over about a hundred frames |
 //! | `decide.rs` | these together, and the hangover |
+//! | `layout.rs` | how the bands of a lane lie in a group |
 //! | `run.rs` | many frames of one lane at once: the filters in pieces |
 //! | `steps.rs` | the steps, compiled for each set of instructions |
 //! | `group.rs`, `tables.rs` | the state of a group; the detector's numbers |
@@ -57,6 +58,7 @@ mod decide;
 mod energy;
 mod filters;
 mod group;
+mod layout;
 mod minimum;
 mod mixture;
 mod portable;

@@ -3,6 +3,7 @@
 use super::energy::{BLOCKS_MAX, Heights};
 use super::filters::{self, BLOCK};
 use super::group::Group;
+use super::layout::{Apart, Layout};
 use super::mixture;
 use super::tables::{BANDS, RUN_MAX, Thresholds};
 use super::vector::Lanes;
@@ -40,7 +41,7 @@ pub fn decide<V: Lanes<N>, const N: usize>(
     settings: &Settings,
 ) -> [bool; N] {
     let (features, has_sound, active) = hear::<V, N>(group, heights, frames, settings);
-    judge::<V, N>(group, &features, has_sound, active, settings)
+    judge::<V, Apart, N>(group, &features, has_sound, active, settings)
 }
 
 /// What is measured of the frames that are not empty: their features, where there is sound, and which they are.
@@ -78,7 +79,7 @@ pub fn hear<V: Lanes<N>, const N: usize>(
 
 /// Decides by the features, in the `active` lanes.
 #[inline(always)]
-pub fn judge<V: Lanes<N>, const N: usize>(
+pub fn judge<V: Lanes<N>, L: Layout<N>, const N: usize>(
     group: &mut Group<N>,
     features: &[[i16; N]; BANDS],
     has_sound: V::Mask,
@@ -88,7 +89,7 @@ pub fn judge<V: Lanes<N>, const N: usize>(
     let judged = has_sound & active;
     let mut speech = judged;
     if V::any(judged) {
-        speech = mixture::judge::<V, N>(group, features, judged, &settings.thresholds);
+        speech = mixture::judge::<V, L, N>(group, features, judged, &settings.thresholds);
     }
     hang_over::<V, N>(group, speech, active, &settings.thresholds)
 }

@@ -1,5 +1,5 @@
 //! Many frames of one lane at once: the filters take them in pieces, a lane each; the judgement, which depends on all that
-//! went before, takes them one by one.
+//! went before, takes them one by one, all bands at once.
 //!
 //! A filter that begins with nothing is where it would be after a few frames: then a piece that began there is, bit for
 //! bit, what would have come. Each piece is begun [`WARM_UP`] frames early, and what its filters then remember is compared
@@ -8,7 +8,8 @@
 use super::decide::Settings;
 use super::energy::Heights;
 use super::group::{FilterState, Group};
-use super::steps::{Heard, Steps};
+use super::layout;
+use super::steps::{Features, Steps};
 use super::tables::BANDS;
 use crate::voice::Speech;
 
@@ -24,8 +25,9 @@ const FRAMES_MAX: usize = 512;
 pub struct Scratch<const N: usize> {
     /// The filters of the pieces.
     pieces: Group<N>,
-    /// Of each frame: -1 if there is sound, and its features.
-    heard: Vec<(i16, [i16; BANDS])>,
+    /// The lane in hand, its bands abreast.
+    alone: Group<N>,
+    heard: Vec<Features>,
     /// Pieces that were taken, and of them those that had to be taken again.
     #[cfg(test)]
     pub taken: [u64; 2],
@@ -35,7 +37,8 @@ impl<const N: usize> Scratch<N> {
     pub fn new() -> Scratch<N> {
         Scratch {
             pieces: Group::new(),
-            heard: vec![(0, [0; BANDS]); FRAMES_MAX],
+            alone: Group::new(),
+            heard: vec![(false, [0; BANDS]); FRAMES_MAX],
             #[cfg(test)]
             taken: [0; 2],
         }
@@ -59,16 +62,12 @@ impl<const N: usize> Run<'_, N> {
         frame: impl Fn(usize) -> &'s [i16],
         speech: &mut [Speech],
     ) {
-        let mut active = [0; N];
-        active[lane] = -1;
         for (number, speech) in speech.chunks_mut(FRAMES_MAX).enumerate() {
             self.hear(group, lane, |at| frame(number * FRAMES_MAX + at), speech.len());
-            let mut now = Heard { features: [[0; N]; BANDS], has_sound: [0; N] };
-            for (speech, (has_sound, features)) in speech.iter_mut().zip(&self.scratch.heard) {
-                now.features.iter_mut().zip(features).for_each(|(row, feature)| row[lane] = *feature);
-                now.has_sound[lane] = *has_sound;
-                *speech = Speech((self.steps.judge)(group, &now, &active, self.settings)[lane]);
-            }
+            let Scratch { alone, heard, .. } = &mut *self.scratch;
+            layout::lay_abreast(group, lane, alone);
+            (self.steps.judge)(alone, heard, self.settings, speech);
+            layout::lay_apart(alone, group, lane);
         }
     }
 
@@ -118,7 +117,7 @@ impl<const N: usize> Run<'_, N> {
         let found = (self.steps.hear)(pieces, self.heights, &sounds, self.settings);
         for (piece, (place, _)) in frames.iter().enumerate().filter_map(|(piece, frame)| Some((piece, (*frame)?))) {
             if note {
-                heard[place] = (found.has_sound[piece], found.features.map(|row| row[piece]));
+                heard[place] = (found.has_sound[piece] != 0, found.features.map(|row| row[piece]));
             }
         }
     }

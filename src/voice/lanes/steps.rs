@@ -7,11 +7,16 @@ use super::avx512::Avx512;
 use super::decide::{self, Settings};
 use super::energy::Heights;
 use super::group::Group;
+use super::layout::{self, Abreast};
 use super::portable::Portable;
 #[cfg(target_arch = "x86_64")]
 use super::sse41::Sse41;
 use super::tables::BANDS;
 use super::vector::Lanes;
+use crate::voice::Speech;
+
+/// What was measured of a frame: whether there is sound at all, and the features, Q4.
+pub type Features = (bool, [i16; BANDS]);
 
 /// What was measured of one frame of each lane.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +29,7 @@ pub struct Heard<const N: usize> {
 
 type Decide<const N: usize> = fn(&mut Group<N>, &mut Heights<N>, &[&[i16]; N], &Settings) -> [bool; N];
 type Hear<const N: usize> = fn(&mut Group<N>, &mut Heights<N>, &[&[i16]; N], &Settings) -> Heard<N>;
-type Judge<const N: usize> = fn(&mut Group<N>, &Heard<N>, &[i16; N], &Settings) -> [bool; N];
+type Judge<const N: usize> = fn(&mut Group<N>, &[Features], &Settings, &mut [Speech]);
 
 /// The steps with one set of instructions; made only where the machine has it.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +38,7 @@ pub struct Steps<const N: usize> {
     pub decide: Decide<N>,
     /// Measures these.
     pub hear: Hear<N>,
-    /// Judges the lanes that are -1 by what was measured.
+    /// Judges frame after frame of one lane, whose bands lie abreast, by what was measured of them.
     pub judge: Judge<N>,
 }
 
@@ -52,13 +57,18 @@ fn hear<V: Lanes<N>, const N: usize>(
 
 #[inline(always)]
 fn judge<V: Lanes<N>, const N: usize>(
-    group: &mut Group<N>,
-    heard: &Heard<N>,
-    active: &[i16; N],
+    alone: &mut Group<N>,
+    heard: &[Features],
     settings: &Settings,
-) -> [bool; N] {
-    let is_set = |row: &[i16; N]| V::splat(0).gt(V::load(row));
-    decide::judge::<V, N>(group, &heard.features, is_set(&heard.has_sound), is_set(active), settings)
+    speech: &mut [Speech],
+) {
+    let all = V::splat(0).eq(V::splat(0));
+    for ((has_sound, features), speech) in heard.iter().zip(speech) {
+        let has_sound = V::splat(i32::from(*has_sound)).gt(V::splat(0));
+        let features = layout::abreast::<N>(features);
+        let found = decide::judge::<V, Abreast, N>(alone, &features, has_sound, all, settings);
+        *speech = Speech(found[0]);
+    }
 }
 
 /// A function that makes the steps with a set of instructions.
@@ -80,8 +90,8 @@ macro_rules! steps {
                 hear::<$lanes, N>(group, heights, frames, settings)
             }
             $(#[target_feature(enable = $features)])?
-            fn judge_here(group: &mut Group<N>, heard: &Heard<N>, active: &[i16; N], settings: &Settings) -> [bool; N] {
-                judge::<$lanes, N>(group, heard, active, settings)
+            fn judge_here(alone: &mut Group<N>, heard: &[Features], settings: &Settings, speech: &mut [Speech]) {
+                judge::<$lanes, N>(alone, heard, settings, speech)
             }
             assert!($(has($features) &&)? true, "the machine has these instructions");
             // SAFETY: it was asked just now.
@@ -89,7 +99,7 @@ macro_rules! steps {
             Steps {
                 decide: |g, h, f, s| unsafe { decide_here(g, h, f, s) },
                 hear: |g, h, f, s| unsafe { hear_here(g, h, f, s) },
-                judge: |g, h, a, s| unsafe { judge_here(g, h, a, s) },
+                judge: |g, h, s, d| unsafe { judge_here(g, h, s, d) },
             }
         }
     };
