@@ -8,10 +8,12 @@ pub mod frame;
 pub mod level;
 pub mod rate;
 pub mod time;
+mod wide;
 
 pub use frame::{Agent, Customer, Frame, Party, Stereo};
 pub use level::Levels;
 pub use time::{MediaTime, Span, frame_end};
+pub use wide::{Work, wide};
 
 /// Lowest sample rate a call may have, Hz: narrow-band telephony.
 pub const RATE_MIN_HZ: u32 = 8_000;

@@ -56,17 +56,19 @@ impl Ear {
     /// The verdict on the oldest frame that was not answered for. Asked when [`Ear::LOOK_FRAMES`] newer ones were
     /// heard, or after [`Ear::end`].
     pub fn answer(&mut self) -> [Verdict; 2] {
-        [(); 2].map(|()| {
-            let unit = self.asked;
-            assert!(unit < self.heard, "a frame waits for its verdict");
-            self.asked += 1;
-            let span = self.spans[unit as usize % WAITING];
-            match self.guard.verdict(unit) {
-                guard::Verdict::Own => Verdict::Own(Heard { span }),
-                guard::Verdict::Bleed => Verdict::Bleed,
-                guard::Verdict::Quiet => Verdict::Quiet,
-            }
-        })
+        [self.answer_unit(), self.answer_unit()]
+    }
+
+    fn answer_unit(&mut self) -> Verdict {
+        let unit = self.asked;
+        assert!(unit < self.heard, "a frame waits for its verdict");
+        self.asked += 1;
+        let span = self.spans[unit as usize % WAITING];
+        match self.guard.verdict(unit) {
+            guard::Verdict::Own => Verdict::Own(Heard { span }),
+            guard::Verdict::Bleed => Verdict::Bleed,
+            guard::Verdict::Quiet => Verdict::Quiet,
+        }
     }
 
     /// Leak figures so far.

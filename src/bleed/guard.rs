@@ -19,6 +19,7 @@ use super::likeness::{ALIKE, ALIKE_BESIDE_AGENT, Likeness};
 use super::path::{AUDIBLE, LEAST, Path, Recent, SILENT, YOUNG_UNITS};
 use super::{Reference, Unheard};
 use crate::audio::level::{Level, Levels, OCTAVE, tenths_db};
+use crate::audio::{Work, wide};
 
 /// Frames that must have been heard after the one a verdict is asked for: 100 ms.
 pub const LOOK_FRAMES: u64 = 5;
@@ -138,6 +139,11 @@ impl Guard {
             self.units += 2;
             return;
         }
+        wide(Comparison { guard: self, levels, unheard });
+    }
+
+    #[inline(always)]
+    fn compare_sides(&mut self, levels: &Levels, unheard: Unheard) {
         self.customer_unheard = self.customer_unheard << 2 | bits(unheard.customer);
         self.agent_unheard = self.agent_unheard << 2 | bits(unheard.agent);
         let customer = self.without_echo(levels, unheard);
@@ -221,6 +227,7 @@ impl Guard {
     }
 
     /// The customer's levels, silent where the line carries no more than the agent's own echo (ONE-05).
+    #[inline(always)]
     fn without_echo(&mut self, levels: &Levels, unheard: Unheard) -> [Level; 2] {
         let agent = audible(middle(levels.agent));
         let customer = middle(levels.customer);
@@ -237,6 +244,7 @@ impl Guard {
 
     /// Whether the microphone follows the customer at a level that the bleed path does not expect. Nothing is compared where
     /// either was not `heard`.
+    #[inline(always)]
     fn compare(&mut self, customer: Level, agent: Level, heard: bool) {
         let threshold = if heard { (self.bleed.peak() - LIKE_REACH).max(AUDIBLE) } else { Level::MAX };
         let beside_agent = self.since_agent_units < AGENT_RECENT_UNITS;
@@ -258,6 +266,7 @@ impl Guard {
     }
 
     /// Judges the two units that are due.
+    #[inline(always)]
     fn judge_frame(&mut self) {
         for back in [JUDGED_BACK + 1, JUDGED_BACK] {
             let seen = self.judge(back);
@@ -267,6 +276,7 @@ impl Guard {
     }
 
     /// Looks at the unit `back` before the newest.
+    #[inline(always)]
     fn judge(&mut self, back: usize) -> Seen {
         let agent = self.agent.at(back);
         let above_noise = agent - self.noise.min(agent);
@@ -292,6 +302,7 @@ impl Guard {
     }
 
     /// Whether the agent, surely heard while the customer was silent, goes on although some delay is still unknown.
+    #[inline(always)]
     fn keeps_floor(&mut self, agent: Level, above_noise: Level, customer_silent: bool) -> bool {
         self.floor_units = (self.floor_units + 1).min(FLOOR_LOST);
         self.since_agent_units = (self.since_agent_units + 1).min(FLOOR_LOST);
@@ -308,6 +319,22 @@ impl Guard {
         }
         let unknown = || self.bleed.coupling() > BLEED_START + tenths_db(-40);
         holds && self.floor_units < FLOOR_UNITS && unknown()
+    }
+}
+
+/// A frame to be heard.
+struct Comparison<'a> {
+    guard: &'a mut Guard,
+    levels: &'a Levels,
+    unheard: Unheard,
+}
+
+impl Work for Comparison<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.guard.compare_sides(self.levels, self.unheard);
     }
 }
 

@@ -50,6 +50,7 @@ impl Likeness {
     }
 
     /// Takes one frame; customer levels below `threshold` say nothing. The best delay, if its deviation is below `limit`.
+    #[inline(always)]
     pub(super) fn hear(&mut self, customer: Level, agent: Level, threshold: Level, limit: Level) -> Option<Match> {
         let window = self.customer.ahead::<LANES>(1);
         let loudest = window.iter().fold(customer, |loudest, &level| loudest.max(level));

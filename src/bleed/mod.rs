@@ -43,6 +43,18 @@ impl Heard {
         self.span.contains(span)
     }
 
+    /// One proof in place of two that follow each other.
+    ///
+    /// # Errors
+    ///
+    /// Both as they were, if they do not.
+    pub fn join(self, next: Heard) -> Result<Heard, (Heard, Heard)> {
+        match self.span.until == next.span.from {
+            true => Ok(Heard { span: Span::new(self.span.from, next.span.until) }),
+            false => Err((self, next)),
+        }
+    }
+
     /// Two proofs, one for what lies before `place` and one for the rest: no sample is in both.
     pub fn split_at(self, place: MediaTime) -> (Heard, Heard) {
         let place = place.clamp(self.span.from, self.span.until);

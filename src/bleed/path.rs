@@ -178,7 +178,7 @@ impl<const LANES: usize> Path<LANES> {
     }
 
     /// Takes two units, oldest first: what the source and the target measure at the same time.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hear(&mut self, source: [Level; 2], target: [Level; 2]) {
         let first = self.learn(&source[..1], target[0]);
         let second = self.learn(&source, target[1]);
@@ -190,7 +190,7 @@ impl<const LANES: usize> Path<LANES> {
     }
 
     /// Takes one unit and answers with what is now expected in it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn expect(&mut self, source: Level, target: Level) -> Level {
         let lesson = self.learn(&[source], target);
         let past = self.lanes.iter().zip(self.source.ahead::<LANES>(1));
@@ -233,17 +233,20 @@ impl<const LANES: usize> Path<LANES> {
     }
 
     /// Takes one unit of the source alone; nothing is learnt from it.
+    #[inline(always)]
     pub(super) fn pass(&mut self, source: Level) {
         self.follow_tail(self.source.ahead::<LANES>(1)[0]);
         self.follow_peak(source);
         self.source.push(source);
     }
 
+    #[inline(always)]
     fn follow_tail(&mut self, oldest: Level) {
         let tail = self.tail.at(0) - TAIL_FALL;
         self.tail.push(tail.max(oldest + self.lanes[0]).max(SILENT));
     }
 
+    #[inline(always)]
     fn follow_peak(&mut self, source: Level) {
         let audible = source > AUDIBLE;
         self.audible = self.audible << 1 | u64::from(audible);
@@ -254,17 +257,20 @@ impl<const LANES: usize> Path<LANES> {
     }
 
     /// Loudest level that the source can have caused in the target, `back` units ago.
+    #[inline(always)]
     pub(super) fn expected(&self, back: usize) -> Level {
         let window = self.source.window::<LANES>(back);
         self.lanes.iter().zip(window).fold(self.tail.at(back), |loudest, (lane, level)| loudest.max(lane + level))
     }
 
     /// Whether the source can still be heard `back` units ago, over all delays.
+    #[inline(always)]
     pub(super) fn is_heard(&self, back: usize) -> bool {
         self.audible >> back & ((1 << LANES) - 1) != 0
     }
 
     /// The strongest coupling of any delay.
+    #[inline(always)]
     pub(super) fn coupling(&self) -> Level {
         self.lanes.iter().fold(LEAST, |most, &lane| most.max(lane))
     }

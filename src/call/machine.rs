@@ -149,8 +149,9 @@ impl Call {
         assert_eq!(sound.span().from, self.now, "frames follow each other without gap");
         let levels = level::measure(sound.agent.samples(), sound.customer.samples());
         let units = units(sound.span());
-        let [agent, customer] = [0, 1].map(|side| units.map(|unit| self.gaps[side].meets(unit)));
-        self.ear.hear(&levels, Unheard { agent, customer }, units);
+        let met = |gaps: &Gaps| [gaps.meets(units[0]), gaps.meets(units[1])];
+        let unheard = Unheard { agent: met(&self.gaps[0]), customer: met(&self.gaps[1]) };
+        self.ear.hear(&levels, unheard, units);
         let doubtful = self.doubt.hear(&levels);
         if self.doubt.is_whole() {
             self.gate.quarantine();
@@ -317,40 +318,67 @@ impl Call {
     /// Decides the frame that has waited longest and lets it go.
     fn release(&mut self, out: &mut impl Outlet) {
         let words = self.words.pop_front().expect("it was decided");
-        let (waiting, frame) = self.holdback.oldest();
-        self.released = frame.span().until;
-        let halves = waiting.customer_active.into_iter().zip(waiting.toned);
-        for ((unit, mut word), (customer_active, toned)) in units(frame.span()).into_iter().zip(words).zip(halves) {
-            let mut rest = unit;
-            loop {
-                // A unit of which some is missing is decided in parts, each with its part of the proof.
-                let (span, missing) = self.gaps[0].first_part(rest);
-                let (first, others) = word.split_at(span.until);
-                word = others;
-                let cleared = match first {
-                    _ if missing.is_some() => Err(missing.map_or(Dropped::Lost, Missing::reason)),
-                    _ if waiting.doubtful => Err(Dropped::Doubt),
-                    Word::NotSpeech => Err(Dropped::NotSpeech),
-                    Word::Bleed => Err(Dropped::Bleed),
-                    Word::Keep(heard) => {
-                        let cleared = self.gate.agent(frame.part(span), heard);
-                        if toned { cleared.and(Err(Dropped::Tone)) } else { cleared }
-                    }
-                };
-                let agent = cleared.map(|cleared| out.write(cleared));
-                match agent {
-                    Ok(()) => self.tally.agent.written += span.samples(),
-                    Err(reason) => self.tally.agent.leave_out(reason, span.samples()),
+        let Call { holdback, gate, gaps, tally, .. } = self;
+        let (waiting, frame) = holdback.oldest();
+        let whole = frame.span();
+        self.released = whole.until;
+        let mut put = |span: Span, refused: Option<Dropped>, word: Word, toned: bool| {
+            let cleared = match (refused, word) {
+                (Some(reason), _) => Err(reason),
+                (None, Word::NotSpeech) => Err(Dropped::NotSpeech),
+                (None, Word::Bleed) => Err(Dropped::Bleed),
+                (None, Word::Keep(heard)) => {
+                    let cleared = gate.agent(frame.part(span), heard);
+                    if toned { cleared.and(Err(Dropped::Tone)) } else { cleared }
                 }
-                out.trace(Trace { span, agent, customer_active });
-                rest.from = span.until;
-                if rest.is_empty() {
-                    break;
+            };
+            let agent = cleared.map(|cleared| out.write(cleared));
+            match agent {
+                Ok(()) => tally.agent.written += span.samples(),
+                Err(reason) => tally.agent.leave_out(reason, span.samples()),
+            }
+            for (unit, customer_active) in units(whole).into_iter().zip(waiting.customer_active) {
+                let span = Span::new(unit.from.max(span.from), unit.until.min(span.until));
+                if span.from < span.until {
+                    out.trace(Trace { span, agent, customer_active });
+                }
+            }
+        };
+        let is_plain = !waiting.doubtful && waiting.toned == [false; 2] && !gaps[0].meets(whole);
+        match if is_plain { alike(words, gate.lets_pass(whole)) } else { Err(words) } {
+            Ok(word) => put(whole, None, word, false),
+            Err(words) => {
+                for ((unit, mut word), toned) in units(whole).into_iter().zip(words).zip(waiting.toned) {
+                    let mut rest = unit;
+                    loop {
+                        // A unit of which some is missing is decided in parts, each with its part of the proof.
+                        let (span, missing) = gaps[0].first_part(rest);
+                        let (first, others) = word.split_at(span.until);
+                        word = others;
+                        let refused = missing.map(Missing::reason).or(waiting.doubtful.then_some(Dropped::Doubt));
+                        put(span, refused, first, toned);
+                        rest.from = span.until;
+                        if rest.is_empty() {
+                            break;
+                        }
+                    }
                 }
             }
         }
         self.gaps[0].forget(self.released);
         self.holdback.pop();
+    }
+}
+
+/// One word for both units of a frame, if they have the same and, where it is kept, all of it `passes` the gate.
+fn alike(words: [Word; 2], passes: bool) -> Result<Word, [Word; 2]> {
+    match words {
+        [Word::NotSpeech, Word::NotSpeech] => Ok(Word::NotSpeech),
+        [Word::Bleed, Word::Bleed] => Ok(Word::Bleed),
+        [Word::Keep(first), Word::Keep(second)] if passes => {
+            first.join(second).map(Word::Keep).map_err(|(first, second)| [Word::Keep(first), Word::Keep(second)])
+        }
+        words => Err(words),
     }
 }
 

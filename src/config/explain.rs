@@ -6,6 +6,7 @@ use super::resolve::{AgentSide, Alone, DigestKind, Names, Settings};
 use super::{Live, Origin, Setting};
 use crate::consent::OnWithdrawal;
 use crate::policy::keys::{AgentKey, CustomerKey};
+use crate::voice::Detector;
 
 /// The settings as a table, and one sentence on what happens to the customer's voice.
 pub fn explain(settings: &Settings) -> String {
@@ -31,11 +32,17 @@ pub fn explain(settings: &Settings) -> String {
     let revoked = settings.revoked_tokens.value.as_ref().map_or("none".into(), |path| path.display().to_string());
     line("revoked_tokens", &revoked, settings.revoked_tokens.origin);
     line("vad_mode", &settings.vad_mode.value.number(), settings.vad_mode.origin);
+    let detector = match settings.detector.value {
+        Detector::Lanes => "lanes",
+        Detector::Webrtc => "webrtc",
+    };
+    line("detector", &detector, settings.detector.origin);
     line("lead_in_ms", &settings.lead_in_ms.value, settings.lead_in_ms.origin);
     line("tail_ms", &settings.tail_ms.value, settings.tail_ms.origin);
     let rate = settings.rate_hz.value.map_or("as the input".into(), |rate| format!("{rate} Hz"));
     line("rate", &rate, settings.rate_hz.origin);
     line("speech", &settings.speech.value, settings.speech.origin);
+    line("sparse", &settings.sparse.value, settings.sparse.origin);
     line("report", &settings.report.value, settings.report.origin);
     line("jobs", &settings.jobs.value, settings.jobs.origin);
     line("digest", &digest(&settings.digest), settings.digest.origin);

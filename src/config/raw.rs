@@ -29,6 +29,8 @@ pub struct Raw {
     pub dtmf_refuse_only: Option<bool>,
     /// Detector mode, 0 to 3.
     pub vad_mode: Option<u8>,
+    /// `lanes` or `webrtc`.
+    pub detector: Option<String>,
     /// Lead-in, ms.
     pub lead_in_ms: Option<u32>,
     /// Tail, ms.
@@ -37,6 +39,8 @@ pub struct Raw {
     pub rate: Option<u32>,
     /// Also write the agent's speech alone.
     pub speech: Option<bool>,
+    /// Silence is left as holes.
+    pub sparse: Option<bool>,
     /// Also draw the picture.
     pub report: Option<bool>,
     /// Calls at a time.
@@ -104,10 +108,12 @@ impl Raw {
             on_silence: env.text("on_silence"),
             dtmf_refuse_only: env.parsed("dtmf_refuse_only")?,
             vad_mode: env.parsed("vad_mode")?,
+            detector: env.text("detector"),
             lead_in_ms: env.parsed("lead_in_ms")?,
             tail_ms: env.parsed("tail_ms")?,
             rate: env.parsed("rate")?,
             speech: env.parsed("speech")?,
+            sparse: env.parsed("sparse")?,
             report: env.parsed("report")?,
             jobs: env.parsed("jobs")?,
             digest: env.text("digest"),

@@ -8,7 +8,7 @@ use crate::audio::{RATE_MAX_HZ, RATE_MIN_HZ};
 use crate::consent::OnWithdrawal;
 use crate::source::presets::{self, Choice, Direction};
 use crate::split::AgentChannel;
-use crate::voice::Mode;
+use crate::voice::{Detection, Detector, Mode};
 
 /// Default lead-in before speech, ms: the first sounds of a word are soft (MIN-01).
 pub const LEAD_IN_MS: u32 = 150;
@@ -34,6 +34,8 @@ pub struct Settings {
     pub revoked_tokens: Setting<Option<PathBuf>>,
     /// Detector mode.
     pub vad_mode: Setting<Mode>,
+    /// Which implementation of it decides.
+    pub detector: Setting<Detector>,
     /// Lead-in, ms.
     pub lead_in_ms: Setting<u32>,
     /// Tail, ms.
@@ -42,6 +44,8 @@ pub struct Settings {
     pub rate_hz: Setting<Option<u32>>,
     /// Also write the agent's speech alone.
     pub speech: Setting<bool>,
+    /// Silence is left as holes where the file system has them; otherwise it is written.
+    pub sparse: Setting<bool>,
     /// Also draw the picture.
     pub report: Setting<bool>,
     /// Calls at a time.
@@ -54,6 +58,13 @@ pub struct Settings {
     pub strict: Setting<bool>,
     /// What counts for live calls only.
     pub live: Live,
+}
+
+impl Settings {
+    /// How speech is decided.
+    pub fn detection(&self) -> Detection {
+        Detection { mode: self.vad_mode.value, detector: self.detector.value }
+    }
 }
 
 /// Which channel is the agent's.
@@ -142,10 +153,12 @@ pub fn resolve(file: Raw, environment: Raw, flags: Raw, sided: Sided) -> Result<
         purposes: layers.pick(|raw| raw.purposes.clone()).map_or(unset(), |s| s.wrapped()),
         revoked_tokens: layers.pick(|raw| raw.revoked_tokens.clone()).map_or(unset(), |s| s.wrapped()),
         vad_mode: layers.mode()?,
+        detector: layers.detector()?,
         lead_in_ms: layers.at_most("lead_in_ms", |raw| raw.lead_in_ms, LEAD_IN_MS, LEAD_IN_MAX_MS)?,
         tail_ms: layers.at_most("tail_ms", |raw| raw.tail_ms, TAIL_MS, TAIL_MAX_MS)?,
         rate_hz: layers.rate()?,
         speech: layers.flag(|raw| raw.speech),
+        sparse: layers.pick(|raw| raw.sparse).unwrap_or(default(true)),
         report: layers.flag(|raw| raw.report),
         jobs: layers.jobs()?,
         digest: layers.digest()?,
@@ -258,6 +271,17 @@ impl Layers<'_> {
         let value =
             Mode::new(value).ok_or_else(|| bad("vad_mode", origin, format!("{value} is not a mode; 0 to 3 are")))?;
         Ok(Setting { value, origin })
+    }
+
+    fn detector(&self) -> Result<Setting<Detector>, ConfigError> {
+        let Some(Setting { value, origin }) = self.pick(|raw| raw.detector.clone()) else {
+            return Ok(default(Detector::default()));
+        };
+        match value.as_str() {
+            "lanes" => Ok(Setting { value: Detector::Lanes, origin }),
+            "webrtc" => Ok(Setting { value: Detector::Webrtc, origin }),
+            _ => Err(bad("detector", origin, format!("`{value}` is neither lanes nor webrtc"))),
+        }
     }
 
     pub(super) fn at_most(

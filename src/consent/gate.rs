@@ -175,6 +175,13 @@ impl Gate {
         })
     }
 
+    /// Whether nothing of the door's stands against the agent's side anywhere in `span`.
+    pub fn lets_pass(&self, span: Span) -> bool {
+        !self.quarantined
+            && self.stops.touching(span).is_none()
+            && !self.masks.iter().any(|mask| mask.agent.overlaps(span))
+    }
+
     /// May this frame of the customer's be stored? The frame must not straddle an event, nor an [edge](Gate::edge): the
     /// call cuts it there.
     pub fn customer<'g>(&'g self, frame: Frame<'g, Customer>) -> Result<Cleared<'g>, Dropped> {

@@ -3,11 +3,15 @@
 use crate::config::Settings;
 use crate::consent::OnWithdrawal;
 use crate::store::manifest::{Policy, Scope, Voice, Withdrawal};
+use crate::voice::Detector;
 
 /// How speech is detected.
 pub fn voice(settings: &Settings) -> Voice {
     Voice {
-        detector: "webrtc-vad 0.4".into(),
+        detector: match settings.detector.value {
+            Detector::Lanes => "webrtc-vad 0.4 (lanes)".into(),
+            Detector::Webrtc => "webrtc-vad 0.4".into(),
+        },
         mode: settings.vad_mode.value.number(),
         lead_in_ms: settings.lead_in_ms.value,
         tail_ms: settings.tail_ms.value,

@@ -1,13 +1,13 @@
 //! The batch desk: workers that take inputs from one queue, a stop flag, a summary at the end.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel as channel;
 
 use super::job::{Job, JobError, Orders};
+use super::together::Together;
 use crate::archive::{self, ArchiveError};
 use crate::source::{Input, shown};
 use crate::store::summary::{CallLine, ErrorLine};
@@ -100,29 +100,31 @@ fn work(batch: &Batch, stop: &AtomicBool, watch: &dyn Watch) -> BTreeMap<usize, 
         for _ in 0..workers {
             let (queue, done) = (queue.clone(), done.clone());
             scope.spawn(move || {
-                for number in queue {
-                    if stop.load(Ordering::Relaxed) {
-                        break;
-                    }
-                    let result = guarded(batch, number, stop, watch);
+                let calls = batch.inputs.len().div_ceil(workers);
+                let told = |number, result| {
                     watch.finished(number, &result);
                     let _ = done.send((number, result)); // the receiver outlives the scope
+                };
+                let mut together = Together::new(batch, watch, calls);
+                loop {
+                    while together.has_room() && !stop.load(Ordering::Relaxed) {
+                        let Ok(number) = queue.try_recv() else { break }; // all were there before the workers began
+                        if let Some(result) = together.seat(number) {
+                            told(number, result);
+                        }
+                    }
+                    if together.is_empty() {
+                        break;
+                    }
+                    for (number, result) in together.turn(stop) {
+                        told(number, result);
+                    }
                 }
             });
         }
     });
     drop(done);
     results.into_iter().collect()
-}
-
-/// One input; a panic in it is caught, its files aside are gone with it, and the others go on.
-fn guarded(batch: &Batch, number: usize, stop: &AtomicBool, watch: &dyn Watch) -> Result<Job, JobError> {
-    let advance = |frames| watch.advanced(number, frames);
-    let job = AssertUnwindSafe(|| batch.orders.carry_out(&batch.inputs[number], stop, &advance));
-    catch_unwind(job).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        Err(JobError::Panic(text.unwrap_or("no message").to_owned()))
-    })
 }
 
 fn summarise(batch: &Batch, results: &BTreeMap<usize, Result<Job, JobError>>) -> Summary {

@@ -1,31 +1,28 @@
-//! One recording through one call.
+//! One recording through one call, a block at a time.
 //!
 //! Files have no real-time thread to protect, so they bypass the ring: blocks go from the reader straight to the call.
-//! Memory is bounded whatever the length: one interleaved block and one plane a side. All of it is wiped.
+//! Who has several in hand takes a block of each in and has their speech decided together; who has one decides it by
+//! itself ([`Drive::through`]). Memory is bounded whatever the length: one plane a side. All of it is wiped.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use thiserror::Error;
 use zeroize::Zeroizing;
 
-use super::line::{BLOCK, Line, Sides};
+use super::line::{Cutter, Sides};
+use crate::audio::MediaTime;
 use crate::bleed::Reference;
 use crate::call::{Call, Closing, Opening, Outlet};
 use crate::consent::{Stamped, Terms, rehearse};
 use crate::source::{Recording, SourceError};
 use crate::split::{ChannelMap, Delivery, Finding};
-use crate::voice::{Bank, Mode};
+use crate::voice::{Bank, Detection, Speech};
 
 /// How a recording is taken through its call.
-pub struct Drive<'a> {
+pub struct Course {
     /// The call's name.
     pub name: String,
     /// Which channel is whose.
     pub map: ChannelMap,
     /// Output rate; `None`: the recording's.
     pub rate_hz: Option<u32>,
-    /// The detector's mode.
-    pub mode: Mode,
     /// Lead-in, ms.
     pub lead_in_ms: u32,
     /// Tail, ms.
@@ -34,71 +31,139 @@ pub struct Drive<'a> {
     pub terms: Terms,
     /// What was found before the call opened.
     pub findings: Vec<Finding>,
-    /// Raised when the work is to stop.
-    pub stop: &'a AtomicBool,
-    /// Told how many sample frames of the input were taken in.
-    pub advance: &'a dyn Fn(u64),
+    /// Sample frames taken in at a time.
+    pub block: usize,
 }
 
-/// Why a recording did not get through.
-#[derive(Debug, Error)]
-pub enum DriveError {
-    /// The recording cannot be read.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// Whoever asked for it wants it to stop.
-    #[error("interrupted")]
-    Stopped,
+/// A recording on its way through its call.
+pub struct Drive<'r> {
+    recording: Box<dyn Recording + 'r>,
+    rate_hz: u32,
+    block: usize,
+    delivery: Delivery,
+    call: Call,
+    cutter: Cutter,
+    sides: Sides,
+    /// Nothing more will come: the last frame may be shorter.
+    ended: bool,
 }
 
-impl Drive<'_> {
-    /// Takes the recording through a call with these events (placed at the output's rate) into `out`. The outlet's
-    /// own errors are the caller's to ask for; `check` is asked once a block whether to go on.
-    pub fn run<O: Outlet>(
-        self,
-        recording: &mut dyn Recording,
-        events: Vec<Stamped>,
-        out: &mut O,
-        mut check: impl FnMut(&O) -> bool,
-    ) -> Result<Closing, DriveError> {
+/// Interleaved samples on their way from the recording to the sides: one for all that a thread has in hand.
+#[derive(Default)]
+pub struct Block(Zeroizing<Vec<i16>>);
+
+impl Block {
+    fn of(&mut self, samples: usize) -> &mut [i16] {
+        if self.0.len() < samples {
+            self.0 = Zeroizing::new(vec![0; samples]); // not grown: that would leave a copy behind
+        }
+        &mut self.0[..samples]
+    }
+}
+
+impl<'r> Drive<'r> {
+    /// Opens the call of a recording, with these events (placed at the output's rate).
+    pub fn begin(course: Course, recording: Box<dyn Recording + 'r>, events: Vec<Stamped>) -> Drive<'r> {
         let input_hz = recording.format().rate_hz;
-        let rate_hz = self.rate_hz.unwrap_or(input_hz);
-        let foreclosed = rehearse(&self.terms, &events);
+        let rate_hz = course.rate_hz.unwrap_or(input_hz);
+        let foreclosed = rehearse(&course.terms, &events);
         let mut call = Call::open(Opening {
-            name: self.name,
+            name: course.name,
             rate_hz,
             reference: Reference::Both,
-            terms: self.terms,
+            terms: course.terms,
             foreclosed,
-            findings: self.findings,
-            lead_in_ms: self.lead_in_ms,
-            tail_ms: self.tail_ms,
+            findings: course.findings,
+            lead_in_ms: course.lead_in_ms,
+            tail_ms: course.tail_ms,
             reach_ms: 0,
         });
         for event in events {
             call.event(event);
         }
-        let mut line = Line::new(rate_hz, Bank::new(1, rate_hz, self.mode));
-        let delivery = Delivery::Both(self.map);
-        let mut sides = Sides::new(input_hz, rate_hz);
-        let mut block = Zeroizing::new(vec![0; BLOCK * self.map.channels()]);
-        loop {
-            let frames = recording.read(&mut block)?;
-            if frames == 0 {
-                break;
-            }
-            sides.take(&delivery, &block[..frames * self.map.channels()]);
-            line.settle_whole_frames(&mut call, &mut sides, out);
-            (self.advance)(frames as u64);
-            if self.stop.load(Ordering::Relaxed) || !check(out) {
-                return Err(DriveError::Stopped);
+        Drive {
+            recording,
+            rate_hz,
+            block: course.block,
+            delivery: Delivery::Both(course.map),
+            call,
+            cutter: Cutter::new(rate_hz),
+            sides: Sides::in_blocks(course.block, input_hz, rate_hz),
+            ended: false,
+        }
+    }
+
+    /// The output's rate, Hz.
+    pub fn rate_hz(&self) -> u32 {
+        self.rate_hz
+    }
+
+    /// Takes in the next block. Sample frames of it; 0: the recording is at its end, and what waits now is the last.
+    pub fn take_in(&mut self, block: &mut Block) -> Result<usize, SourceError> {
+        let channels = self.delivery.channels();
+        let block = block.of(self.block * channels);
+        let frames = self.recording.read(block)?;
+        if frames == 0 {
+            self.ended = true;
+            self.sides.finish();
+        } else {
+            self.sides.take(&self.delivery, &block[..frames * channels]);
+        }
+        Ok(frames)
+    }
+
+    /// Frames that wait to be settled.
+    pub fn waiting(&self) -> usize {
+        self.cutter.waiting(&self.sides, self.ended)
+    }
+
+    /// What the detector is to hear of the `number`-th of the frames that wait.
+    pub fn heard(&self, number: usize) -> &[i16] {
+        self.cutter.ahead(&self.sides, number)
+    }
+
+    /// Settles the frames that wait, decided so.
+    pub fn settle(&mut self, speech: &[Speech], out: &mut impl Outlet) {
+        for speech in speech {
+            let listened = self.cutter.listen(MediaTime(u64::MAX), self.ended, &mut self.call, &mut self.sides);
+            assert!(listened, "a frame waits for each decision");
+            self.cutter.settle(*speech, &mut self.call, &self.sides, out);
+        }
+        self.cutter.let_go(&mut self.sides);
+    }
+
+    /// Closes the call, when nothing waits and the recording is at its end.
+    pub fn close(self, out: &mut impl Outlet) -> Closing {
+        let mut closing = self.call.close(out);
+        closing.findings.extend(self.recording.findings());
+        closing
+    }
+
+    /// Takes the whole recording through by itself. `go_on` is told after each block how many sample frames it had, and
+    /// says whether to go on: if not, there is no closing.
+    pub fn through<O: Outlet>(
+        mut self,
+        detection: Detection,
+        out: &mut O,
+        mut go_on: impl FnMut(usize, &O) -> bool,
+    ) -> Result<Option<Closing>, SourceError> {
+        let mut bank = Bank::new(1, self.rate_hz, detection);
+        let (mut block, mut speech) = (Block::default(), Vec::new());
+        while !self.ended {
+            let frames = self.take_in(&mut block)?;
+            decide_alone(&mut bank, 0, &self, &mut speech);
+            self.settle(&speech, out);
+            if !go_on(frames, out) {
+                return Ok(None);
             }
         }
-        sides.finish();
-        line.settle_whole_frames(&mut call, &mut sides, out);
-        line.settle_rest(&mut call, &mut sides, out);
-        let mut closing = call.close(out);
-        closing.findings.extend(recording.findings());
-        Ok(closing)
+        Ok(Some(self.close(out)))
     }
+}
+
+/// Decides all frames that wait of one recording, on a lane of the bank.
+pub fn decide_alone(bank: &mut Bank, lane: usize, drive: &Drive<'_>, speech: &mut Vec<Speech>) {
+    speech.clear();
+    speech.resize(drive.waiting(), Speech::default());
+    bank.decide_run(lane, |number| drive.heard(number), speech);
 }

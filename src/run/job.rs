@@ -1,26 +1,25 @@
-//! One input of a batch: recognised, taken through its call, stored, and disposed of if that was asked for.
+//! One input of a batch: the orders for it, what becomes of it, and what its manifest says of where it came from.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use thiserror::Error;
 
 use super::about::{policy, voice};
-use super::drive::{Drive, DriveError};
+use super::drive::{Course, Drive};
+use super::line::BLOCK;
 use super::naming::Namer;
 use crate::archive::ArchiveError;
-use crate::audio::rate;
-use crate::call::{Closing, Outlet, Span, Trace};
+use crate::call::{Closing, Outlet, Span};
 use crate::config::{AgentSide, DigestKind, Settings};
 use crate::consent::{Cleared, Stamped, Terms};
-use crate::source::identity::{self, Coverage, Identity};
+use crate::source::identity::{Coverage, Identity};
 use crate::source::{
     CallEvents, Declared, EventsError, Feed, Format, Input, RawFormat, Sound, SourceError, read_beside,
 };
 use crate::split::{ChannelMap, Finding, MapError};
-use crate::store::picture::{self, Sketch};
-use crate::store::{About, Manifest, Place, Plan, Recorder, StoreError, is_erased, manifest};
+use crate::store::{About, Manifest, Place, StoreError, manifest};
 
 /// Changes whenever the same input and settings would give other outputs, so that a re-run does them again.
 const ENGINE: &str = "oneside-engine/1";
@@ -99,109 +98,40 @@ impl JobError {
     }
 }
 
-impl From<DriveError> for JobError {
-    fn from(error: DriveError) -> JobError {
-        match error {
-            DriveError::Source(error) => JobError::Source(error),
-            DriveError::Stopped => JobError::Stopped,
-        }
-    }
-}
-
 impl Orders {
     /// The name under which an input's outputs stand.
     pub fn stored_name(&self, input: &Input) -> String {
         self.namer.as_ref().map_or_else(|| input.name.clone(), |namer| namer.name(&input.name))
     }
 
-    /// Does one input. `advance` is told how many sample frames were taken in.
-    pub fn carry_out(&self, input: &Input, stop: &AtomicBool, advance: &dyn Fn(u64)) -> Result<Job, JobError> {
-        let name = self.stored_name(input);
-        let place = Place::new(&self.out, &name)?;
-        if is_erased(&place) {
-            return Ok(Job::Erased { name });
-        }
-        let events = self.events_of(input)?;
-        let coverage = match self.settings.digest.value {
-            DigestKind::Sampled => Coverage::Sampled,
-            DigestKind::Full => Coverage::Full,
-        };
-        let identity = identity::of(&input.sound, coverage)?;
-        let fingerprint = self.fingerprint(input, &events);
-        if let Some(before) = self.done_before(&place, &identity, &fingerprint) {
-            return Ok(Job::Unchanged(Box::new(self.dispose(input, &place, before)?)));
-        }
-        let recorded = self.record(input, &place, &events, stop, advance)?;
-        let Recorded { closing, recorder, sketch, format, map } = recorded;
-        // What was read must be what was recognised: a file that changed meanwhile is not recorded.
-        if !identity::still(&input.sound, &identity)? {
-            return Err(SourceError::Changed { path: first_path(input).into() }.into());
-        }
-        let about = self.about(&name, input, &identity, &format, map, &events, fingerprint);
-        let picture = sketch.map(|sketch| picture::draw(&name, &closing, &sketch));
-        let stored =
-            recorder.finish(&closing, picture.as_deref(), |outputs| Manifest::new(about, &closing, outputs))?;
-        Ok(Job::Done(Box::new(self.dispose(input, &place, stored.manifest)?)))
-    }
-
-    /// Takes an input through its call into files that do not stand yet.
-    fn record(
-        &self,
-        input: &Input,
-        place: &Place,
-        events: &CallEvents,
-        stop: &AtomicBool,
-        advance: &dyn Fn(u64),
-    ) -> Result<Recorded, JobError> {
-        let mut recording = crate::source::open(&input.sound, self.raw.as_ref())?;
-        let format = recording.format().clone();
-        let map = self.map(input, &format)?;
-        let rate_hz = self.settings.rate_hz.value.unwrap_or(format.rate_hz);
-        let samples_max = rate::converted_len(format.frames_at_most, format.rate_hz, rate_hz);
-        let plan = Plan { rate_hz, samples_max, speech: self.settings.speech.value };
-        let mut out = Desk {
-            recorder: Recorder::create(place.clone(), plan)?,
-            sketch: self.settings.report.value.then(|| Sketch::new(rate_hz)),
-        };
-        let stamped = events.stamp(rate_hz, &self.revoked);
-        let drive = self.drive(place.name(), map, events, stop, advance);
-        let closing = match drive.run(recording.as_mut(), stamped, &mut out, |out| out.recorder.error().is_none()) {
-            Ok(closing) => closing,
-            Err(error) => {
-                // An outlet cannot fail; its first error is what stopped the drive.
-                return Err(out.recorder.into_error().map_or_else(|| error.into(), JobError::Store));
-            }
-        };
-        Ok(Recorded { closing, recorder: out.recorder, sketch: out.sketch, format, map })
-    }
-
     /// Looks at an input without writing anything: its format and what a call made of it would say.
     pub fn look(&self, input: &Input, stop: &AtomicBool) -> Result<(Format, Closing), JobError> {
         let events = self.events_of(input)?;
-        let mut recording = crate::source::open(&input.sound, self.raw.as_ref())?;
+        let recording = crate::source::open(&input.sound, self.raw.as_ref())?;
         let format = recording.format().clone();
         let map = self.map(input, &format)?;
         let rate_hz = self.settings.rate_hz.value.unwrap_or(format.rate_hz);
         let stamped: Vec<Stamped> = events.stamp(rate_hz, &self.revoked);
-        let drive = self.drive(&input.name, map, &events, stop, &|_| ());
-        let closing = drive.run(recording.as_mut(), stamped, &mut Nowhere, |_| true)?;
-        Ok((format, closing))
+        let drive = Drive::begin(self.course(&input.name, map, &events), recording, stamped);
+        let detection = self.settings.detection();
+        let closing = drive.through(detection, &mut Nowhere, |_, _| !stop.load(Ordering::Relaxed))?;
+        closing.map(|closing| (format, closing)).ok_or(JobError::Stopped)
     }
 
-    fn drive<'a>(
-        &self,
-        name: &str,
-        map: ChannelMap,
-        events: &CallEvents,
-        stop: &'a AtomicBool,
-        advance: &'a dyn Fn(u64),
-    ) -> Drive<'a> {
+    /// How much of an input its digest covers.
+    pub(super) fn coverage(&self) -> Coverage {
+        match self.settings.digest.value {
+            DigestKind::Sampled => Coverage::Sampled,
+            DigestKind::Full => Coverage::Full,
+        }
+    }
+
+    pub(super) fn course(&self, name: &str, map: ChannelMap, events: &CallEvents) -> Course {
         let settings = &self.settings;
-        Drive {
+        Course {
             name: name.into(),
             map,
             rate_hz: settings.rate_hz.value,
-            mode: settings.vad_mode.value,
             lead_in_ms: settings.lead_in_ms.value,
             tail_ms: settings.tail_ms.value,
             terms: Terms {
@@ -210,17 +140,16 @@ impl Orders {
                 sensitive: events.sensitive,
             },
             findings: contradiction(events.declared.as_ref(), map).into_iter().collect(),
-            stop,
-            advance,
+            block: BLOCK,
         }
     }
 
-    fn map(&self, input: &Input, format: &Format) -> Result<ChannelMap, JobError> {
+    pub(super) fn map(&self, input: &Input, format: &Format) -> Result<ChannelMap, JobError> {
         ChannelMap::new(self.settings.agent.value.channel(), format.channels)
             .map_err(|source| JobError::Map { path: first_path(input).into(), source })
     }
 
-    fn events_of(&self, input: &Input) -> Result<CallEvents, EventsError> {
+    pub(super) fn events_of(&self, input: &Input) -> Result<CallEvents, EventsError> {
         match (&self.feed, &input.events) {
             (Some(feed), _) => Ok(feed.of(&input.name).cloned().unwrap_or_default()),
             (None, Some(path)) => read_beside(path, &input.name),
@@ -229,7 +158,7 @@ impl Orders {
     }
 
     /// The manifest of an earlier run that made the same of the same.
-    fn done_before(&self, place: &Place, identity: &[Identity], fingerprint: &str) -> Option<Manifest> {
+    pub(super) fn done_before(&self, place: &Place, identity: &[Identity], fingerprint: &str) -> Option<Manifest> {
         let manifest = Manifest::read(place).ok()?;
         let same_files = manifest.input.files.len() == identity.len()
             && manifest.input.files.iter().zip(identity).all(|(then, now)| {
@@ -239,7 +168,7 @@ impl Orders {
     }
 
     /// A digest of everything but the input's sound that influences the outputs.
-    fn fingerprint(&self, input: &Input, events: &CallEvents) -> String {
+    pub(super) fn fingerprint(&self, input: &Input, events: &CallEvents) -> String {
         let settings = &self.settings;
         let offset = match &input.sound {
             Sound::Pair { offset_s, .. } => Some(offset_s.to_bits()),
@@ -265,7 +194,7 @@ impl Orders {
     }
 
     #[allow(clippy::too_many_arguments)] // each is a fact of its own; a struct would only rename them
-    fn about(
+    pub(super) fn about(
         &self,
         name: &str,
         input: &Input,
@@ -322,37 +251,6 @@ impl Orders {
                 },
                 blake3: identity.digest.clone(),
             },
-        }
-    }
-}
-
-/// A call taken into files that do not stand yet.
-struct Recorded {
-    closing: Closing,
-    recorder: Recorder,
-    sketch: Option<Sketch>,
-    format: Format,
-    map: ChannelMap,
-}
-
-/// Where a call of the batch goes: the files, and the picture if one is wanted.
-struct Desk {
-    recorder: Recorder,
-    sketch: Option<Sketch>,
-}
-
-impl Outlet for Desk {
-    fn write(&mut self, sound: Cleared<'_>) {
-        self.recorder.write(sound);
-    }
-
-    fn erase_customer(&mut self, span: Span) {
-        self.recorder.erase_customer(span);
-    }
-
-    fn trace(&mut self, unit: Trace) {
-        if let Some(sketch) = &mut self.sketch {
-            sketch.add(unit);
         }
     }
 }

@@ -5,7 +5,7 @@
 use zeroize::Zeroizing;
 
 use crate::audio::rate::Converter;
-use crate::audio::{FRAME_MAX, MediaTime, Stereo, frame_end};
+use crate::audio::{FRAME_MAX, FRAMES_PER_SECOND, MediaTime, Stereo, frame_end};
 use crate::call::{Call, Outlet};
 use crate::split::Delivery;
 use crate::voice::{Bank, Speech};
@@ -40,12 +40,38 @@ impl Cutter {
         let there = sides.agent.len().min(sides.customer.len()) - self.from;
         let length = if last { whole.min(there) } else { whole };
         if self.at >= until || there < length || length == 0 {
-            sides.drop_front(std::mem::take(&mut self.from));
+            self.let_go(sides);
             return false;
         }
         self.in_hand = Some(length);
         call.listen(&self.sound(sides));
         true
+    }
+
+    /// Frames of the sides that can be listened to. `last`: what is left counts as whole.
+    pub fn waiting(&self, sides: &Sides, last: bool) -> usize {
+        let there = sides.agent.len().min(sides.customer.len()) - self.from;
+        let end = self.at.0 + there as u64;
+        let until = |frames: u64| frame_end(self.frame + frames, self.rate_hz).0;
+        let mut frames = (end * FRAMES_PER_SECOND / u64::from(self.rate_hz)).saturating_sub(self.frame + 1);
+        while until(frames) <= end {
+            frames += 1;
+        }
+        let rest = last && (frames == 0 && there > 0 || frames > 0 && until(frames - 1) < end);
+        frames as usize + usize::from(rest)
+    }
+
+    /// What the detector is to hear of the `number`-th frame that waits; the last may be shorter.
+    pub fn ahead<'a>(&self, sides: &'a Sides, number: usize) -> &'a [i16] {
+        let number = self.frame + number as u64;
+        let from = if number == self.frame { self.at } else { frame_end(number - 1, self.rate_hz) };
+        let place = |at: MediaTime| (self.from + (at.0 - self.at.0) as usize).min(sides.agent.len());
+        &sides.agent[place(from)..place(frame_end(number, self.rate_hz))]
+    }
+
+    /// Has the sides let go of what was settled.
+    pub fn let_go(&mut self, sides: &mut Sides) {
+        sides.drop_front(std::mem::take(&mut self.from));
     }
 
     /// What the detector is to hear of the frame in hand; nothing if there is none.
@@ -133,13 +159,7 @@ impl Sides {
     /// Takes an interleaved block apart and in.
     pub fn take(&mut self, delivery: &Delivery, block: &[i16]) {
         match &mut self.conversion {
-            None => {
-                let frames = block.len() / delivery.channels();
-                let from = self.agent.len();
-                self.agent.resize(from + frames, 0);
-                self.customer.resize(from + frames, 0);
-                delivery.split(block, &mut self.agent[from..], &mut self.customer[from..]);
-            }
+            None => delivery.append(block, &mut self.agent, &mut self.customer),
             Some(conversion) => conversion.take(delivery, block, &mut self.agent, &mut self.customer),
         }
     }

@@ -1,7 +1,9 @@
-//! Drives calls: from a recording through the state machine into the store, one call a thread.
+//! Drives calls: from a recording through the state machine into the store, up to sixteen of them a thread.
 //!
 //! * [`drive`]: one recording through one call, into any outlet.
-//! * [`job`]: one input of a batch: skip, drive, store, dispose.
+//! * [`job`]: one input of a batch: the orders for it, and what becomes of it.
+//! * [`underway`]: one input on its way: skip, drive, store, dispose.
+//! * [`together`]: what one worker has in hand, decided together.
 //! * [`desk`]: the whole batch: workers, the stop flag, what is told to whoever watches.
 //! * [`hardening`]: no core dumps.
 //! * [`mod@line`]: what is delivered, taken apart, converted and cut into frames.
@@ -19,7 +21,9 @@ pub mod live;
 pub mod naming;
 pub mod rating;
 pub mod telling;
+mod together;
+mod underway;
 
 pub use desk::{Batch, Outcome, Watch, run};
-pub use drive::{Drive, DriveError};
+pub use drive::{Course, Drive};
 pub use job::{Job, JobError, Orders};

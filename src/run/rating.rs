@@ -3,9 +3,8 @@
 //! Two things are told apart: what the detector hears on the item's channel, and what would be stored.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
-use super::drive::Drive;
+use super::drive::{Course, Drive};
 use crate::audio::{FRAMES_PER_SECOND, frame_end};
 use crate::call::{Outlet, Span};
 use crate::config::{LEAD_IN_MS, TAIL_MS};
@@ -76,21 +75,19 @@ impl Rating {
     fn stored(&self, item: &Item, sound: &Sound) -> Result<Vec<i16>, String> {
         let map =
             ChannelMap::new(AgentChannel(item.agent_channel), sound.channels).map_err(|error| error.to_string())?;
-        let drive = Drive {
+        let course = Course {
             name: item.id.clone(),
             map,
             rate_hz: None,
-            mode: self.mode,
             lead_in_ms: self.lead_in_ms,
             tail_ms: self.tail_ms,
             terms: Terms::default(),
             findings: Vec::new(),
-            stop: &AtomicBool::new(false),
-            advance: &|_| (),
+            block: BLOCK,
         };
         let mut out = Memory { samples: vec![0; sound.samples.len() / sound.channels] };
-        let mut recording = Decoded::new(sound);
-        drive.run(&mut recording, Vec::new(), &mut out, |_| true).map_err(|error| error.to_string())?;
+        let drive = Drive::begin(course, Box::new(Decoded::new(sound)), Vec::new());
+        drive.through(self.mode.into(), &mut out, |_, _| true).map_err(|error| error.to_string())?;
         Ok(out.samples)
     }
 }

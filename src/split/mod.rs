@@ -14,6 +14,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::audio::{Work, wide};
+
 /// Most channels an input may have.
 pub const CHANNELS_MAX: usize = 8;
 
@@ -122,6 +124,22 @@ impl Delivery {
         }
     }
 
+    /// The same behind what is there of both sides, which are of one length.
+    pub fn append(&self, interleaved: &[i16], agent: &mut Vec<i16>, customer: &mut Vec<i16>) {
+        if let Delivery::Both(map) = self
+            && map.channels == 2
+        {
+            let (pairs, _) = interleaved.as_chunks::<2>();
+            let (first, second) = if map.agent == 0 { (agent, customer) } else { (customer, agent) };
+            return wide(Pairs { pairs, first, second });
+        }
+        let from = agent.len();
+        let until = from + interleaved.len() / self.channels();
+        agent.resize(until, 0);
+        customer.resize(until, 0);
+        self.split(interleaved, &mut agent[from..], &mut customer[from..]);
+    }
+
     /// Takes interleaved samples apart; a side that is not delivered is silent. Lengths as in [`ChannelMap::split`].
     pub fn split(&self, interleaved: &[i16], agent: &mut [i16], customer: &mut [i16]) {
         match self {
@@ -135,6 +153,23 @@ impl Delivery {
                 agent.fill(0);
             }
         }
+    }
+}
+
+/// Two channels to be taken apart, each behind what is there.
+struct Pairs<'a> {
+    pairs: &'a [[i16; 2]],
+    first: &'a mut Vec<i16>,
+    second: &'a mut Vec<i16>,
+}
+
+impl Work for Pairs<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        self.first.extend(self.pairs.iter().map(|pair| pair[0]));
+        self.second.extend(self.pairs.iter().map(|pair| pair[1]));
     }
 }
 

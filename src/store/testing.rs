@@ -149,7 +149,7 @@ impl Scene {
 
     /// Records the call, and closes it.
     pub fn run(&self, dir: &Path) -> (Recorder, Closing) {
-        let plan = Plan { rate_hz: RATE, samples_max: self.length, speech: true };
+        let plan = Plan { rate_hz: RATE, samples_max: self.length, speech: true, sparse: true };
         let mut recorder = Recorder::create(Place::new(dir, &self.name).unwrap(), plan).unwrap();
         let closing = self.drive(&mut recorder);
         (recorder, closing)

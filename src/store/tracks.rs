@@ -27,6 +27,14 @@ pub struct Plan {
     pub samples_max: u64,
     /// Also the agent's speech alone, with its timeline.
     pub speech: bool,
+    /// Silence is left as holes; otherwise it is written.
+    #[serde(default = "usually_sparse")]
+    pub sparse: bool,
+}
+
+/// What calls in hand were that were opened before it could be chosen.
+fn usually_sparse() -> bool {
+    true
 }
 
 /// Records one call. Dropped before [`Recorder::finish`], it leaves nothing behind.
@@ -110,7 +118,8 @@ impl Site {
 
     fn sound(&self, kind: Kind, plan: Plan) -> Result<WavWriter, StoreError> {
         let room = if self.live.is_some() { LIVE_BUFFER_BYTES } else { BUFFER_BYTES };
-        WavWriter::begin_with(room, self.begin(kind)?, plan.rate_hz, plan.samples_max)
+        let writer = WavWriter::begin_with(room, self.begin(kind)?, plan.rate_hz, plan.samples_max)?;
+        Ok(if plan.sparse { writer } else { writer.dense() })
     }
 }
 

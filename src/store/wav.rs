@@ -1,7 +1,7 @@
 //! Writes one track as 16-bit mono PCM WAV, in large blocks, every sample at its place.
 //!
 //! * The only thing that carries samples in is a [`Cleared`]; there is no other verb for them.
-//! * Gaps become zeros. Silent blocks are not written but left as holes, which read as zeros.
+//! * Gaps become zeros. Silent blocks are not written but left as holes, which read as zeros; unless it is dense.
 //! * At most 64 KiB of cleared sound (8 KiB of a live call) wait in memory, and they are wiped when the writer is dropped.
 //! * RF64 with a `ds64` chunk where the sound could pass 4 GiB (ING-05; EBU Tech 3306), decided when the file is begun.
 //! * The outlet of a call cannot fail, so the first error is kept and comes back from [`WavWriter::finish`]; nothing
@@ -46,6 +46,8 @@ pub struct WavWriter {
     digest: SoundDigest,
     /// Up to this byte of the data the file may hold sound: what was flushed, and what a checkpoint wrote ahead.
     on_disk: u64,
+    /// Silence is written, too.
+    dense: bool,
     /// Something that was digested has been wiped since.
     wiped: bool,
     error: Option<StoreError>,
@@ -104,9 +106,15 @@ impl WavWriter {
             base: 0,
             digest: SoundDigest::default(),
             on_disk: 0,
+            dense: false,
             wiped: false,
             error: None,
         })
+    }
+
+    /// The same, with silence written instead of left as holes.
+    pub fn dense(self) -> WavWriter {
+        WavWriter { dense: true, ..self }
     }
 
     /// Writes what waits into the file, and a header that gives it `length_samples` or what it has if that is more:
@@ -242,10 +250,17 @@ impl WavWriter {
             self.push_zeros(to_boundary);
             self.flush();
             bytes -= to_boundary;
-            let blocks = bytes / BLOCK_BYTES as u64;
-            self.digest.pass(blocks);
-            self.base += blocks * BLOCK_BYTES as u64;
-            bytes %= BLOCK_BYTES as u64;
+            while self.dense && bytes >= self.buffer.len() as u64 {
+                self.push_zeros(self.buffer.len() as u64);
+                self.flush();
+                bytes -= self.buffer.len() as u64;
+            }
+            if !self.dense {
+                let blocks = bytes / BLOCK_BYTES as u64;
+                self.digest.pass(blocks);
+                self.base += blocks * BLOCK_BYTES as u64;
+                bytes %= BLOCK_BYTES as u64;
+            }
         }
         self.push_zeros(bytes);
     }
@@ -258,17 +273,23 @@ impl WavWriter {
 
     /// Hands what waits to the disk and to the digest; silent blocks to the digest only.
     fn flush(&mut self) {
-        let WavWriter { aside, buffer, filled, base, digest, error, rf64, .. } = self;
+        let WavWriter { aside, buffer, filled, base, digest, error, rf64, dense, .. } = self;
         let target = aside.target().to_path_buf();
         let data_at = header_bytes(*rf64) + *base;
         let bytes = &buffer[..*filled];
-        digest.take(bytes, |run| {
+        let mut write = |run: Range<usize>| {
             if error.is_none() {
                 let at = data_at + run.start as u64;
                 let written = files::write_all_at(aside.file(), &bytes[run], at);
                 *error = written.err().map(|source| StoreError::io("write", &target, Some(at), source));
             }
-        });
+        };
+        if *dense {
+            digest.take(bytes, |_| ());
+            write(0..bytes.len());
+        } else {
+            digest.take(bytes, write);
+        }
         *base += *filled as u64;
         *filled = 0;
     }

@@ -45,6 +45,8 @@ pub struct Hangover {
     lead_in_units: u64,
     tail_units: u64,
     waiting: VecDeque<Judged>,
+    /// Which of them start speech: a bit each, the oldest is the lowest.
+    starts: u32,
     /// Number of the oldest waiting frame.
     frame: u64,
     /// First unit after the tail of the last speech.
@@ -71,6 +73,7 @@ impl Hangover {
             lead_in_units: u64::from(lead_in_ms.min(most) / UNIT_MS),
             tail_units: u64::from(tail_ms / UNIT_MS),
             waiting: VecDeque::with_capacity(LOOK_FRAMES + 2),
+            starts: 0,
             frame: 0,
             tail_until: 0,
         }
@@ -78,29 +81,32 @@ impl Hangover {
 
     /// Takes in what the detector and the guard said of the next frame.
     pub fn push(&mut self, speech: bool, verdicts: [Verdict; 2]) {
-        self.waiting.push_back(Judged { speech, verdicts });
+        let judged = Judged { speech, verdicts };
+        self.starts |= u32::from(judged.starts_speech()) << self.waiting.len();
+        self.waiting.push_back(judged);
     }
 
     /// Answers for the oldest frame that was pushed. Asked when [`LOOK_FRAMES`] newer ones were, or at the end.
     pub fn answer(&mut self) -> [Word; 2] {
-        let ahead = self.waiting.iter().position(|judged| judged.starts_speech());
+        let ahead = (self.starts != 0).then(|| self.starts.trailing_zeros());
         let judged = self.waiting.pop_front().expect("a frame waits for its word");
         let first = self.frame * 2;
         self.frame += 1;
-        if judged.starts_speech() {
+        self.starts >>= 1;
+        if ahead == Some(0) {
             self.tail_until = first + 2 + self.tail_units;
         }
-        let starts = ahead.map(|frames| first + 2 * frames as u64);
-        let mut unit = first;
-        judged.verdicts.map(|verdict| {
+        let starts = ahead.map(|frames| first + 2 * u64::from(frames));
+        let word = |unit: u64, verdict: Verdict| {
             let near = unit < self.tail_until || starts.is_some_and(|start| unit + self.lead_in_units >= start);
-            unit += 1;
             match verdict {
                 Verdict::Own(heard) if near => Word::Keep(heard),
                 Verdict::Bleed if near || judged.speech => Word::Bleed,
                 _ => Word::NotSpeech,
             }
-        })
+        };
+        let [one, other] = judged.verdicts;
+        [word(first, one), word(first + 1, other)]
     }
 }
 

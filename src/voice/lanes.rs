@@ -14,6 +14,9 @@
 //! | `mixture.rs` | features → likelihood of noise and of speech → decision → what is learnt |
 //! | `minimum.rs` | the floor of each band over about a hundred frames |
 //! | `decide.rs` | these together, and the hangover |
+//! | `layout.rs` | how the bands of a lane lie in a group |
+//! | `run.rs` | many frames of one lane at once: the filters in pieces |
+//! | `steps.rs` | the steps, compiled for each set of instructions |
 //! | `group.rs`, `tables.rs` | the state of a group; the detector's numbers |
 //! | `vector.rs` | the operations that all of it is written in |
 //! | `avx512.rs`, `avx2.rs`, `sse41.rs`, `portable.rs` | these operations |
@@ -55,11 +58,16 @@ mod decide;
 mod energy;
 mod filters;
 mod group;
+mod layout;
 mod minimum;
 mod mixture;
 mod portable;
+mod run;
+#[cfg(test)]
+mod run_tests;
 #[cfg(target_arch = "x86_64")]
 mod sse41;
+mod steps;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -69,7 +77,8 @@ use super::bank::{Mode, Speech};
 use decide::Settings;
 use energy::Heights;
 use group::Group;
-use portable::Portable;
+use run::{Run, Scratch};
+use steps::Steps;
 use tables::Thresholds;
 
 /// How many lanes are computed together, and with what.
@@ -92,17 +101,10 @@ impl Width {
     }
 
     fn is_supported(self) -> bool {
+        let [sixteen, eight, _] = steps::available();
         match self {
-            #[cfg(target_arch = "x86_64")]
-            Width::Sixteen => {
-                is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512cd")
-            }
-            #[cfg(target_arch = "x86_64")]
-            Width::Eight => is_x86_feature_detected!("avx2"),
-            #[cfg(not(target_arch = "x86_64"))]
-            Width::Sixteen | Width::Eight => false,
+            Width::Sixteen => sixteen,
+            Width::Eight => eight,
             Width::Four | Width::One => true,
         }
     }
@@ -112,17 +114,10 @@ impl Width {
     fn fastest(lanes: usize) -> Width {
         match lanes {
             1..=8 if Width::Eight.is_supported() => Width::Eight,
-            1 if !has_sse41() => Width::One,
+            1 if !steps::available()[2] => Width::One,
             _ => Width::supported().next().unwrap_or(Width::One),
         }
     }
-}
-
-fn has_sse41() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    return is_x86_feature_detected!("sse4.1");
-    #[cfg(not(target_arch = "x86_64"))]
-    false
 }
 
 /// Detectors of any number of lanes. About 550 bytes a lane, and up to 9 KiB that all share.
@@ -182,11 +177,13 @@ impl Detectors {
         assert!(width.is_supported(), "{width:?} is not to be had on this machine");
         let seats = match width {
             #[cfg(target_arch = "x86_64")]
-            Width::Sixteen => Seats::Sixteen(Groups::new()),
+            Width::Sixteen => Seats::Sixteen(Groups::new(steps::sixteen())),
             #[cfg(target_arch = "x86_64")]
-            Width::Eight => Seats::Eight(Groups::new()),
-            Width::Four => Seats::Four(Groups::new()),
-            _ => Seats::One(Groups::new()),
+            Width::Eight => Seats::Eight(Groups::new(steps::eight())),
+            #[cfg(target_arch = "x86_64")]
+            Width::Four if steps::available()[2] => Seats::Four(Groups::new(steps::four_sse41())),
+            Width::Four => Seats::Four(Groups::new(steps::four())),
+            _ => Seats::One(Groups::new(steps::one())),
         };
         let thresholds = Thresholds::new(mode.number(), frame_ms);
         let settings = Settings { halvings, blocks: frame_ms as usize / 2, thresholds };
@@ -230,72 +227,34 @@ impl Detectors {
     pub fn decide<'a>(&mut self, frame: impl Fn(usize) -> &'a [i16], speech: &mut [Speech]) {
         assert_eq!(speech.len(), self.lanes, "one decision a lane");
         let settings = &self.settings;
-        match &mut self.seats {
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: `with_width` made this variant after it had asked the machine.
-            Seats::Sixteen(groups) => {
-                groups.decide(frame, speech, |g, h, f| unsafe { decide_avx512(g, h, f, settings) })
-            }
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: as above.
-            Seats::Eight(groups) => groups.decide(frame, speech, |g, h, f| unsafe { decide_avx2(g, h, f, settings) }),
-            #[cfg(target_arch = "x86_64")]
-            Seats::Four(groups) if has_sse41() => {
-                // SAFETY: the machine was asked just now.
-                groups.decide(frame, speech, |g, h, f| unsafe { decide_sse41(g, h, f, settings) })
-            }
-            Seats::Four(groups) => groups.decide(frame, speech, |g, h, f| decide_portable(g, h, f, settings)),
-            Seats::One(groups) => groups.decide(frame, speech, |g, h, f| decide_portable(g, h, f, settings)),
-        }
+        any_width!(&mut self.seats, groups => groups.decide(frame, speech, settings));
     }
-}
 
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512cd")]
-fn decide_avx512(
-    group: &mut Group<16>,
-    heights: &mut Heights<16>,
-    frames: &[&[i16]; 16],
-    settings: &Settings,
-) -> [bool; 16] {
-    decide::decide::<avx512::Avx512, 16>(group, heights, frames, settings)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn decide_avx2(group: &mut Group<8>, heights: &mut Heights<8>, frames: &[&[i16]; 8], settings: &Settings) -> [bool; 8] {
-    decide::decide::<avx2::Avx2, 8>(group, heights, frames, settings)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "sse4.1")]
-fn decide_sse41(
-    group: &mut Group<4>,
-    heights: &mut Heights<4>,
-    frames: &[&[i16]; 4],
-    settings: &Settings,
-) -> [bool; 4] {
-    decide::decide::<sse41::Sse41, 4>(group, heights, frames, settings)
-}
-
-fn decide_portable<const N: usize>(
-    group: &mut Group<N>,
-    heights: &mut Heights<N>,
-    frames: &[&[i16]; N],
-    settings: &Settings,
-) -> [bool; N] {
-    decide::decide::<Portable<N>, N>(group, heights, frames, settings)
+    /// Decides as many frames of one lane, one after the other, as there is room for in `speech`: the same as one by one,
+    /// in less time. `frame` gives each by its number.
+    ///
+    /// # Panics
+    ///
+    /// If a frame is not as long as [`Detectors::samples`].
+    pub fn decide_run<'a>(&mut self, lane: usize, frame: impl Fn(usize) -> &'a [i16], speech: &mut [Speech]) {
+        assert!(lane < self.lanes, "lane {lane} of {}", self.lanes);
+        let settings = &self.settings;
+        any_width!(&mut self.seats, groups => groups.decide_run(lane, frame, speech, settings));
+    }
 }
 
 /// Groups of one width, and the scratch that they share.
 struct Groups<const N: usize> {
+    steps: Steps<N>,
     groups: Vec<Group<N>>,
     heights: Box<Heights<N>>,
+    /// For runs, once there was one.
+    scratch: Option<Box<Scratch<N>>>,
 }
 
 impl<const N: usize> Groups<N> {
-    fn new() -> Groups<N> {
-        Groups { groups: Vec::new(), heights: Box::new(Heights::new()) }
+    fn new(steps: Steps<N>) -> Groups<N> {
+        Groups { steps, groups: Vec::new(), heights: Box::new(Heights::new()), scratch: None }
     }
 
     /// Makes room for a lane.
@@ -309,13 +268,7 @@ impl<const N: usize> Groups<N> {
         self.groups[lane / N].renew(lane % N);
     }
 
-    #[inline(always)]
-    fn decide<'a>(
-        &mut self,
-        frame: impl Fn(usize) -> &'a [i16],
-        speech: &mut [Speech],
-        decide: impl Fn(&mut Group<N>, &mut Heights<N>, &[&[i16]; N]) -> [bool; N],
-    ) {
+    fn decide<'a>(&mut self, frame: impl Fn(usize) -> &'a [i16], speech: &mut [Speech], settings: &Settings) {
         for (number, (group, speech)) in self.groups.iter_mut().zip(speech.chunks_mut(N)).enumerate() {
             let mut frames: [&[i16]; N] = [&[]; N];
             for (lane, frames) in frames.iter_mut().enumerate().take(speech.len()) {
@@ -324,11 +277,24 @@ impl<const N: usize> Groups<N> {
             let found = if frames.iter().all(|frame| frame.is_empty()) {
                 [false; N]
             } else {
-                decide(group, &mut self.heights, &frames)
+                (self.steps.decide)(group, &mut self.heights, &frames, settings)
             };
             for (speech, found) in speech.iter_mut().zip(found) {
                 *speech = Speech(found);
             }
         }
+    }
+
+    fn decide_run<'a>(
+        &mut self,
+        lane: usize,
+        frame: impl Fn(usize) -> &'a [i16],
+        speech: &mut [Speech],
+        settings: &Settings,
+    ) {
+        let Groups { steps, groups, heights, scratch } = self;
+        let scratch = scratch.get_or_insert_with(|| Box::new(Scratch::new()));
+        let mut run = Run { steps: *steps, settings, heights, scratch };
+        run.decide(&mut groups[lane / N], lane % N, frame, speech);
     }
 }

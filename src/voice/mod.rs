@@ -5,6 +5,6 @@ pub mod hangover;
 pub mod lanes;
 pub mod tones;
 
-pub use bank::{Bank, Mode, Speech};
+pub use bank::{Bank, Detection, Detector, Mode, Speech};
 pub use hangover::Hangover;
 pub use tones::{Key, Toned, Tones};

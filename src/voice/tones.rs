@@ -83,11 +83,18 @@ impl Tones {
             return Toned::default();
         }
         let half = samples.len() / 2;
+        let hear = |number: usize| {
+            let (part, at) = if number == 0 { (&samples[..half], at) } else { (&samples[half..], at + half as u64) };
+            if levels[number] > ACTIVE { grid.hear(part, at) } else { None }
+        };
+        // A key has three units in a row, so two that are neighbours: where none goes on and the second unit is no
+        // tone's, the first one may be what it will.
+        let second = hear(1);
+        if self.run.is_none() && second.is_none() {
+            return Toned::default();
+        }
         let mut toned = Toned::default();
-        for (number, (part, at)) in
-            [(&samples[..half], at), (&samples[half..], at + half as u64)].into_iter().enumerate()
-        {
-            let unit = if levels[number] > ACTIVE { grid.hear(part, at) } else { None };
+        for (number, unit) in [hear(0), second].into_iter().enumerate() {
             let (tone, before) = follow(&mut self.run, unit, grid.fold());
             toned.units[number] = tone;
             if let Some(before) = before {

@@ -4,7 +4,7 @@
 //! Needs `data/` of the shared folder; see `tones.rs`.
 
 use oneside::voice::lanes::{Detectors, Width};
-use oneside::voice::{Bank, Mode, Speech};
+use oneside::voice::{Bank, Detection, Detector, Mode, Speech};
 use webrtc_vad::{SampleRate, Vad, VadMode};
 
 use super::tones::{channels, shared, sounds};
@@ -75,7 +75,10 @@ fn decided_alike(voices: &[Vec<i16>], rate_hz: u32, mode: u8, frame_ms: u32) -> 
 fn a_bank_of_lanes_decides_as_a_bank_of_libfvad() {
     for rate_hz in [8_000, 11_025, 16_000, 32_000, 44_100, 48_000] {
         let samples = rate_hz as usize / 50;
-        let mut banks = [Bank::new(5, rate_hz, Mode::default()), Bank::reference(5, rate_hz, Mode::default())];
+        let mut banks = [
+            Bank::new(5, rate_hz, Mode::default()),
+            Bank::new(5, rate_hz, Detection { detector: Detector::Webrtc, ..Detection::default() }),
+        ];
         let mut spoken = 0;
         for number in 0..400 {
             if number == 150 {

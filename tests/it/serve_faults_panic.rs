@@ -45,7 +45,7 @@ fn seated(shards: &Shards, orders: &Arc<LiveOrders>, desk: &Arc<Desk>, name: &st
 fn a_call_whose_worker_panics_is_sealed_and_the_others_of_its_shard_go_on() {
     let scratch = Scratch::new("faults-panic");
     let (orders, desk) = (orders(&scratch), Arc::new(Desk::default()));
-    let shards = Shards::start(1, orders.settings.vad_mode.value).unwrap();
+    let shards = Shards::start(1, orders.settings.detection()).unwrap();
     let names = ["before", "broken", "after"];
     let mut inlets: Vec<Inlet> =
         names.iter().map(|name| seated(&shards, &orders, &desk, name, (*name == "broken").then_some(4))).collect();

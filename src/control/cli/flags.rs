@@ -31,6 +31,10 @@ pub struct Knobs {
     /// Detector mode, 0 (keeps more) to 3 (keeps less) [default: 2]
     #[arg(long, value_name = "0-3")]
     vad_mode: Option<u8>,
+    /// Which detector decides: ours of many lanes, or the crate webrtc-vad call by call; the decisions are the same
+    /// [default: lanes]
+    #[arg(long, value_name = "lanes|webrtc")]
+    detector: Option<String>,
     /// Kept before speech, ms [default: 150]
     #[arg(long, value_name = "MS")]
     lead_in_ms: Option<u32>,
@@ -52,6 +56,9 @@ pub struct Writing {
     /// Also NAME.speech.wav (agent speech only) and NAME.timeline.csv (the way back)
     #[arg(long)]
     speech: bool,
+    /// Leave silence as holes in the files, where the file system has them; `--sparse=false` writes it [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    sparse: Option<bool>,
     /// Also NAME.svg: one picture of what was kept and dropped, and why
     #[arg(long)]
     report: bool,
@@ -126,10 +133,12 @@ impl Knobs {
             on_silence: None,
             dtmf_refuse_only: None,
             vad_mode: self.vad_mode,
+            detector: self.detector.clone(),
             lead_in_ms: self.lead_in_ms,
             tail_ms: self.tail_ms,
             rate: reading.rate.filter(|_| reading.raw.is_none()),
             speech: on(writing.speech),
+            sparse: writing.sparse,
             report: on(writing.report),
             jobs: writing.jobs,
             digest: writing.digest.clone(),

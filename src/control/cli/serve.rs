@@ -61,9 +61,9 @@ fn run(args: &Args) -> Result<Exit, (Exit, String)> {
         warn_line!("oneside: [danger] plain_listeners: voices may cross the network in the clear");
     }
     tell_if_too_few_files(serve.calls_max);
-    let mode = settings.vad_mode.value;
+    let detection = settings.detection();
     let failed = |what: &str, error: std::io::Error| (Exit::Bug, format!("{what} could not be started: {error}"));
-    let shards = Shards::start(serve.workers, mode).map_err(|error| failed("the workers", error))?;
+    let shards = Shards::start(serve.workers, detection).map_err(|error| failed("the workers", error))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(IO_THREADS.min(serve.workers))
         .thread_name("io")

@@ -6,8 +6,7 @@ use std::sync::atomic::AtomicUsize;
 
 use super::sealing::{Sealing, panic_text};
 use super::worker::{Turn, Worked, Worker};
-use crate::voice::bank::Mode;
-use crate::voice::{Bank, Speech};
+use crate::voice::{Bank, Detection, Speech};
 
 /// A call that is over, for those who seal, and the count in which it stands until it is.
 pub(super) type Seal = (Sealing, Result<Worked, String>, Arc<AtomicUsize>);
@@ -76,16 +75,22 @@ pub(super) struct Group {
     rate_hz: u32,
     /// Their sound is placed by when it arrives.
     pub(super) by_arrival: bool,
-    mode: Mode,
+    detection: Detection,
     bank: Bank,
     calls: [Option<InHand>; GROUP],
 }
 
 impl Group {
     /// A group for calls such as this one.
-    pub(super) fn for_such_as(call: &Seated, mode: Mode) -> Group {
+    pub(super) fn for_such_as(call: &Seated, detection: Detection) -> Group {
         let (rate_hz, by_arrival) = (call.worker.rate_hz, call.worker.intake.is_placed_by_arrival());
-        Group { rate_hz, by_arrival, mode, bank: Bank::new(GROUP, rate_hz, mode), calls: [const { None }; GROUP] }
+        Group {
+            rate_hz,
+            by_arrival,
+            detection,
+            bank: Bank::new(GROUP, rate_hz, detection),
+            calls: [const { None }; GROUP],
+        }
     }
 
     /// Whether the call fits in.
@@ -173,6 +178,6 @@ impl Group {
     /// Nobody knows any more what its detectors know: its calls are sealed, and others go on.
     fn break_off(&mut self, why: &str) {
         self.calls.iter_mut().flatten().for_each(|call| call.break_off(why));
-        self.bank = Bank::new(GROUP, self.rate_hz, self.mode);
+        self.bank = Bank::new(GROUP, self.rate_hz, self.detection);
     }
 }

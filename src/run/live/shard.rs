@@ -22,7 +22,7 @@ use super::sealing::{Sealing, panic_text};
 use super::seated::{Group, InHand, Seal, Seated};
 use super::sweeps::Sweeps;
 use super::worker::{Paces, Worker};
-use crate::voice::bank::Mode;
+use crate::voice::Detection;
 
 /// How often a shard takes a turn.
 const TICK: Duration = Duration::from_millis(20);
@@ -62,8 +62,8 @@ pub struct Seat<'a> {
 }
 
 impl Shards {
-    /// Starts `count` shards whose calls are decided by a detector of this mode, and as many threads that seal.
-    pub fn start(count: usize, mode: Mode) -> std::io::Result<Shards> {
+    /// Starts `count` shards whose calls are decided so, and as many threads that seal.
+    pub fn start(count: usize, detection: Detection) -> std::io::Result<Shards> {
         let sweeps = Arc::new(Sweeps::default());
         let (seals, to_seal) = unbounded::<Seal>();
         let mut shards = Vec::new();
@@ -74,7 +74,7 @@ impl Shards {
             let (sweeps, seals, freed) = (Arc::clone(&sweeps), seals.clone(), Arc::clone(&load));
             let thread = std::thread::Builder::new()
                 .name(format!("shard-{number}"))
-                .spawn(move || Floor::new(mode, sweeps, seals, freed).run(&seated, &asked))?;
+                .spawn(move || Floor::new(detection, sweeps, seals, freed).run(&seated, &asked))?;
             shards.push(Shard { calls: Some(calls), asks, load, thread: Some(thread) });
         }
         let mut sealers = Vec::new();
@@ -156,7 +156,7 @@ impl Drop for Seat<'_> {
 
 /// A shard's thread and what it has.
 struct Floor {
-    mode: Mode,
+    detection: Detection,
     groups: Vec<Group>,
     /// In which group a call is, and on which lane.
     places: HashMap<u64, (usize, usize)>,
@@ -170,9 +170,9 @@ struct Floor {
 }
 
 impl Floor {
-    fn new(mode: Mode, sweeps: Arc<Sweeps>, seals: Sender<Seal>, load: Arc<AtomicUsize>) -> Floor {
+    fn new(detection: Detection, sweeps: Arc<Sweeps>, seals: Sender<Seal>, load: Arc<AtomicUsize>) -> Floor {
         let (groups, places) = (Vec::new(), HashMap::new());
-        Floor { mode, groups, places, turn: 0, sweeps, seals, load, early: Vec::new() }
+        Floor { detection, groups, places, turn: 0, sweeps, seals, load, early: Vec::new() }
     }
 
     fn run(mut self, seated: &Receiver<Seated>, asks: &Receiver<(u64, Asked)>) {
@@ -228,7 +228,7 @@ impl Floor {
         let key = call.key;
         let group = self.groups.iter().position(|group| group.has_room_for(&call));
         let group = group.unwrap_or_else(|| {
-            self.groups.push(Group::for_such_as(&call, self.mode));
+            self.groups.push(Group::for_such_as(&call, self.detection));
             self.groups.len() - 1
         });
         let lane = self.groups[group].seat(call);
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn of_two_that_begin_at_once_one_gets_the_last_place() {
         const ROUNDS: usize = 20_000;
-        let shards = Shards::start(3, Mode::new(0).unwrap()).unwrap();
+        let shards = Shards::start(3, Detection::default()).unwrap();
         let (arrived, seated) = (AtomicUsize::new(0), AtomicUsize::new(0));
         // They wait awake: who has to be woken comes too late to meet anybody.
         let meet = |all: usize| {

@@ -153,10 +153,10 @@ pub enum StartError {
 /// Begins a call on a thread of its own: its files are there, its worker runs, the desk knows it.
 pub fn start(orders: &Arc<LiveOrders>, desk: &Arc<Desk>, new: NewCall) -> Result<(Handle, JoinHandle<()>), StartError> {
     let (to, asks) = bounded(WAITING_MAX);
-    let (rate_hz, mode) = (new.sound.rate_hz, orders.settings.vad_mode.value);
+    let (rate_hz, detection) = (new.sound.rate_hz, orders.settings.detection());
     let Prepared { handle, worker, sealing } = prepare(orders, desk, new, Asks { to, key: 0 })?;
     let drive = move || {
-        let bank = || Bank::new(1, rate_hz, mode); // made on the thread that uses it
+        let bank = || Bank::new(1, rate_hz, detection); // made on the thread that uses it
         let worked = catch_unwind(AssertUnwindSafe(|| alone::run(worker, bank(), &asks)));
         sealing.seal(worked.map_err(|panic| panic_text(&*panic)));
     };
@@ -298,7 +298,12 @@ pub fn opening(settings: &Settings, name: &str, sensitive: bool, rate_hz: u32, d
 }
 
 fn journal_opening(settings: &Settings, about: About, new: &NewCall, opened: Timestamp) -> live::Opening {
-    let plan = Plan { rate_hz: new.sound.rate_hz, samples_max: SAMPLES_MAX, speech: settings.speech.value };
+    let plan = Plan {
+        rate_hz: new.sound.rate_hz,
+        samples_max: SAMPLES_MAX,
+        speech: settings.speech.value,
+        sparse: settings.sparse.value,
+    };
     live::Opening {
         format: live::journal::FORMAT.into(),
         source: new.sound.encoding.clone(),

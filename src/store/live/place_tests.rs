@@ -86,7 +86,7 @@ fn a_call_in_hand_is_hidden_from_the_archive_and_from_a_batch() {
     assert_sound(dir);
     let erasing = || preview(&place, What::All, &Holds::default());
     assert!(matches!(erasing(), Err(ArchiveError::InHand { waiting: Waiting::InHand, .. })));
-    let plan = Plan { rate_hz: 8_000, samples_max: 1, speech: false };
+    let plan = Plan { rate_hz: 8_000, samples_max: 1, speech: false, sparse: true };
     let batch = || Recorder::create(place.clone(), plan);
     assert!(matches!(batch(), Err(StoreError::LiveCall { .. })));
     assert_eq!(remove_abandoned(dir).unwrap(), 0);

@@ -22,7 +22,7 @@ pub(super) fn opening(scene: &Scene, name: &str, list: bool) -> Opening {
     Opening {
         format: journal::FORMAT.into(),
         about,
-        plan: Plan { rate_hz: RATE, samples_max: SAMPLES_MAX, speech: true },
+        plan: Plan { rate_hz: RATE, samples_max: SAMPLES_MAX, speech: true, sparse: true },
         opened: "2026-03-01T09:30:00Z".into(),
         source: "a test".into(),
         both_sides: true,

@@ -141,7 +141,7 @@ fn a_recorder_that_is_dropped_leaves_nothing_behind() {
 fn a_call_that_was_erased_is_not_written_again() {
     let scratch = Scratch::new();
     fs::write(scratch.path().join("a.erased.json"), "{}").unwrap();
-    let plan = Plan { rate_hz: 8_000, samples_max: 1, speech: false };
+    let plan = Plan { rate_hz: 8_000, samples_max: 1, speech: false, sparse: true };
     let refused = Recorder::create(Place::new(scratch.path(), "a").unwrap(), plan);
     assert!(matches!(refused, Err(StoreError::Erased { .. })));
 }

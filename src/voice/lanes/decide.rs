@@ -3,8 +3,9 @@
 use super::energy::{BLOCKS_MAX, Heights};
 use super::filters::{self, BLOCK};
 use super::group::Group;
+use super::layout::{Apart, Layout};
 use super::mixture;
-use super::tables::{RUN_MAX, Thresholds};
+use super::tables::{BANDS, RUN_MAX, Thresholds};
 use super::vector::Lanes;
 
 /// Samples of 30 ms at 32 kHz.
@@ -39,6 +40,18 @@ pub fn decide<V: Lanes<N>, const N: usize>(
     frames: &[&[i16]; N],
     settings: &Settings,
 ) -> [bool; N] {
+    let (features, has_sound, active) = hear::<V, N>(group, heights, frames, settings);
+    judge::<V, Apart, N>(group, &features, has_sound, active, settings)
+}
+
+/// What is measured of the frames that are not empty: their features, where there is sound, and which they are.
+#[inline(always)]
+pub fn hear<V: Lanes<N>, const N: usize>(
+    group: &mut Group<N>,
+    heights: &mut Heights<N>,
+    frames: &[&[i16]; N],
+    settings: &Settings,
+) -> ([[i16; N]; BANDS], V::Mask, V::Mask) {
     let samples = settings.samples();
     assert!(samples <= SAMPLES_MAX);
     let mut active = [0_i16; N];
@@ -61,10 +74,22 @@ pub fn decide<V: Lanes<N>, const N: usize>(
         }
     };
     let (features, has_sound) = sums.features(heights, blocks);
+    (features, has_sound, active)
+}
+
+/// Decides by the features, in the `active` lanes.
+#[inline(always)]
+pub fn judge<V: Lanes<N>, L: Layout<N>, const N: usize>(
+    group: &mut Group<N>,
+    features: &[[i16; N]; BANDS],
+    has_sound: V::Mask,
+    active: V::Mask,
+    settings: &Settings,
+) -> [bool; N] {
     let judged = has_sound & active;
     let mut speech = judged;
     if V::any(judged) {
-        speech = mixture::judge::<V, N>(group, &features, judged, &settings.thresholds);
+        speech = mixture::judge::<V, L, N>(group, features, judged, &settings.thresholds);
     }
     hang_over::<V, N>(group, speech, active, &settings.thresholds)
 }

@@ -38,6 +38,15 @@ pub struct Group<const N: usize> {
     pub run: Row<N>,
 }
 
+/// What the filters of one lane remember.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FilterState {
+    halvings: [[i32; 2]; 2],
+    upper: [i16; 5],
+    lower: [i16; 5],
+    high_pass: [i16; 4],
+}
+
 const _: () = assert!(size_of::<Group<16>>() == 544 * 16, "542 bytes a lane, and what the alignment adds");
 
 impl<const N: usize> Group<N> {
@@ -69,6 +78,25 @@ impl<const N: usize> Group<N> {
         for (row, fresh) in self.rows().zip(fresh.rows()) {
             row[lane] = fresh[0];
         }
+    }
+
+    /// What the filters of a lane remember.
+    pub fn filters(&self, lane: usize) -> FilterState {
+        FilterState {
+            halvings: self.halvings.map(|pair| pair.map(|row| row[lane])),
+            upper: self.upper.map(|row| row[lane]),
+            lower: self.lower.map(|row| row[lane]),
+            high_pass: self.high_pass.map(|row| row[lane]),
+        }
+    }
+
+    /// Has the filters of a lane remember this.
+    pub fn set_filters(&mut self, lane: usize, state: &FilterState) {
+        let rows = self.halvings.as_flattened_mut().iter_mut().zip(state.halvings.as_flattened());
+        rows.for_each(|(row, value)| row[lane] = *value);
+        let rows = self.upper.iter_mut().chain(&mut self.lower).chain(&mut self.high_pass);
+        let values = state.upper.iter().chain(&state.lower).chain(&state.high_pass);
+        rows.zip(values).for_each(|(row, value)| row[lane] = *value);
     }
 
     /// All rows of 16 bits.

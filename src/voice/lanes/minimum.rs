@@ -1,6 +1,7 @@
 //! The floor of each band: the third smallest feature of about the last hundred frames, smoothed.
 
 use super::group::Group;
+use super::layout::Layout;
 use super::tables::{BANDS, SLOTS};
 use super::vector::Lanes;
 
@@ -14,14 +15,19 @@ const UP: i32 = 32_439;
 
 /// Remembers each band's feature in the lanes that are `judged`, and smooths the bands' floors.
 #[inline(always)]
-pub fn track<V: Lanes<N>, const N: usize>(group: &mut Group<N>, features: &[[i16; N]; BANDS], judged: V::Mask) {
+pub fn track<V: Lanes<N>, L: Layout<N>, const N: usize>(
+    group: &mut Group<N>,
+    features: &[[i16; N]; BANDS],
+    judged: V::Mask,
+) {
     let mut row = [0; N];
     V::select(judged, V::splat(-1), V::splat(0)).store(&mut row);
-    for (pair, features) in features.as_chunks::<2>().0.iter().enumerate() {
-        let rest = insert_where_two_go::<V, N>(group, pair, features, [row; 2]);
+    for (pair, features) in features.as_chunks::<2>().0.iter().enumerate().take(L::ROWS.div_ceil(2)) {
+        let second = if 2 * pair + 1 < L::ROWS { row } else { [0; N] };
+        let rest = insert_where_two_go::<V, N>(group, pair, features, [row, second]);
         insert::<V, N>(group, pair, features, rest);
     }
-    smooth::<V, N>(group, judged);
+    smooth::<V, L, N>(group, judged);
 }
 
 /// Lets [`insert_alone`] do the bands of a pair and the lanes in which two features reach their age together, and gives
@@ -126,11 +132,11 @@ fn insert_alone<const N: usize>(group: &mut Group<N>, band: usize, lane: usize, 
 }
 
 #[inline(always)]
-fn smooth<V: Lanes<N>, const N: usize>(group: &mut Group<N>, judged: V::Mask) {
+fn smooth<V: Lanes<N>, L: Layout<N>, const N: usize>(group: &mut Group<N>, judged: V::Mask) {
     let zero = V::splat(0);
     let before = V::load(&group.judged);
     let (is_new, is_young) = (before.eq(zero), V::splat(3).gt(before));
-    for band in 0..BANDS {
+    for band in 0..L::ROWS {
         let old = V::load(&group.minimum[band]);
         let low = V::select(is_young, V::load(&group.smallest[0][band]), V::load(&group.smallest[2][band]));
         let low = V::select(is_new, V::splat(1600), low);

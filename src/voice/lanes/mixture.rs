@@ -1,6 +1,7 @@
 //! The decision: how likely the features are as noise and as speech by two Gaussians each, and what is learnt of it.
 
 use super::group::Group;
+use super::layout::Layout;
 use super::minimum;
 use super::tables::*;
 use super::vector::Lanes;
@@ -24,7 +25,7 @@ struct Likely<V> {
 
 /// Decides the lanes that are `judged`, learns from their features, and gives the lanes with speech.
 #[inline(always)]
-pub fn judge<V: Lanes<N>, const N: usize>(
+pub fn judge<V: Lanes<N>, L: Layout<N>, const N: usize>(
     group: &mut Group<N>,
     features: &[Row<N>; BANDS],
     judged: V::Mask,
@@ -35,41 +36,42 @@ pub fn judge<V: Lanes<N>, const N: usize>(
     let mut likely = [Likely { noise: [nothing; 2], speech: [nothing; 2] }; BANDS];
     let mut sum = zero;
     let mut most = zero;
-    for band in 0..BANDS {
-        let (near, ratio) = weigh::<V, N>(group, band, V::load(&features[band]));
-        likely[band] = near;
-        sum = sum + ratio * V::splat(BAND_WEIGHTS[band]);
+    for row in 0..L::ROWS {
+        let (near, ratio) = weigh::<V, L, N>(group, row, V::load(&features[row]));
+        likely[row] = near;
+        sum = sum + ratio * L::weight::<V>(row);
         most = most.max(ratio);
     }
+    let (sum, most) = L::over_bands(sum, most);
     let local = most.shl::<2>().gt(V::splat(thresholds.local));
     let speech = (local | sum.gt(V::splat(thresholds.global - 1))) & judged;
 
-    minimum::track::<V, N>(group, features, judged);
-    for band in 0..BANDS {
-        learn(group, band, &likely[band], V::load(&features[band]), judged, speech);
+    minimum::track::<V, L, N>(group, features, judged);
+    for row in 0..L::ROWS {
+        learn::<V, L, N>(group, row, &likely[row], V::load(&features[row]), judged, speech);
     }
     let before = V::load(&group.judged);
     V::select(judged, (before + V::splat(1)).min(V::splat(3)), before).store(&mut group.judged);
     speech
 }
 
-/// What the band's Gaussians say of its feature, and how many powers of two speech is likelier than noise.
+/// What the Gaussians of a row's bands say of their features, and how many powers of two speech is likelier than noise.
 #[inline(always)]
-fn weigh<V: Lanes<N>, const N: usize>(group: &Group<N>, band: usize, x: V) -> (Likely<V>, V) {
+fn weigh<V: Lanes<N>, L: Layout<N>, const N: usize>(group: &Group<N>, row: usize, x: V) -> (Likely<V>, V) {
     let [mean, deviation] = [&group.noise.means, &group.noise.deviations];
-    let (first, delta_0) = gaussian(x, V::load(&mean[0][band]), V::load(&deviation[0][band]));
-    let (second, delta_1) = gaussian(x, V::load(&mean[1][band]), V::load(&deviation[1][band]));
-    let first = first * V::splat(NOISE_WEIGHTS[0][band]);
-    let noise = first + second * V::splat(NOISE_WEIGHTS[1][band]);
+    let (first, delta_0) = gaussian(x, V::load(&mean[0][row]), V::load(&deviation[0][row]));
+    let (second, delta_1) = gaussian(x, V::load(&mean[1][row]), V::load(&deviation[1][row]));
+    let first = first * L::constant::<V>(&NOISE_WEIGHTS[0], row);
+    let noise = first + second * L::constant::<V>(&NOISE_WEIGHTS[1], row);
     // With too little to share all is the first one's.
     let (share_0, share_1) = shares(first, noise, V::splat(16_384));
     let noise_near = [Near { delta: delta_0, share: share_0 }, Near { delta: delta_1, share: share_1 }];
 
     let [mean, deviation] = [&group.speech.means, &group.speech.deviations];
-    let (first, delta_0) = gaussian(x, V::load(&mean[0][band]), V::load(&deviation[0][band]));
-    let (second, delta_1) = gaussian(x, V::load(&mean[1][band]), V::load(&deviation[1][band]));
-    let first = first * V::splat(SPEECH_WEIGHTS[0][band]);
-    let speech = first + second * V::splat(SPEECH_WEIGHTS[1][band]);
+    let (first, delta_0) = gaussian(x, V::load(&mean[0][row]), V::load(&deviation[0][row]));
+    let (second, delta_1) = gaussian(x, V::load(&mean[1][row]), V::load(&deviation[1][row]));
+    let first = first * L::constant::<V>(&SPEECH_WEIGHTS[0], row);
+    let speech = first + second * L::constant::<V>(&SPEECH_WEIGHTS[1], row);
     let (share_0, share_1) = shares(first, speech, V::splat(0));
     let speech_near = [Near { delta: delta_0, share: share_0 }, Near { delta: delta_1, share: share_1 }];
 
@@ -141,16 +143,20 @@ fn divide_slowly<const N: usize>(numbers: &mut [i32; N], divisors: &[i32; N]) {
     }
 }
 
-/// `weights` of a band, of the two Gaussians' means.
+/// `weights` of a row's bands, of the two Gaussians' means.
 #[inline(always)]
-fn middle<V: Lanes<N>, const N: usize>(weights: &[[i32; BANDS]; GAUSSIANS], band: usize, means: [V; 2]) -> V {
-    means[0] * V::splat(weights[0][band]) + means[1] * V::splat(weights[1][band])
+fn middle<V: Lanes<N>, L: Layout<N>, const N: usize>(
+    weights: &[[i32; BANDS]; GAUSSIANS],
+    row: usize,
+    means: [V; 2],
+) -> V {
+    means[0] * L::constant::<V>(&weights[0], row) + means[1] * L::constant::<V>(&weights[1], row)
 }
 
 #[inline(always)]
-fn learn<V: Lanes<N>, const N: usize>(
+fn learn<V: Lanes<N>, L: Layout<N>, const N: usize>(
     group: &mut Group<N>,
-    band: usize,
+    row: usize,
     likely: &Likely<V>,
     x: V,
     judged: V::Mask,
@@ -158,11 +164,11 @@ fn learn<V: Lanes<N>, const N: usize>(
 ) {
     let zero = V::splat(0);
     let pick = V::select;
-    let mut noise_means = [V::load(&group.noise.means[0][band]), V::load(&group.noise.means[1][band])];
-    let mut speech_means = [V::load(&group.speech.means[0][band]), V::load(&group.speech.means[1][band])];
-    let center = middle(&NOISE_WEIGHTS, band, noise_means).shr::<6>();
+    let mut noise_means = [V::load(&group.noise.means[0][row]), V::load(&group.noise.means[1][row])];
+    let mut speech_means = [V::load(&group.speech.means[0][row]), V::load(&group.speech.means[1][row])];
+    let center = middle::<V, L, N>(&NOISE_WEIGHTS, row, noise_means).shr::<6>();
     // The floor in Q8 wraps at sixteen bits.
-    let off = (V::load(&group.minimum[band]).shl::<4>() - center).wrapped();
+    let off = (V::load(&group.minimum[row]).shl::<4>() - center).wrapped();
     let correction = (off * V::splat(154)).shr::<9>();
     for k in 0..GAUSSIANS {
         let (noise_mean, speech_mean) = (noise_means[k], speech_means[k]);
@@ -172,12 +178,13 @@ fn learn<V: Lanes<N>, const N: usize>(
 
         let learnt = pick(speech, zero, (drift * V::splat(655)).shr::<22>());
         let lowest = V::splat((k as i32 + 5) << 7);
-        let highest = V::splat((72 + k as i32 - band as i32) << 7);
+        let highest = L::constant::<V>(&NOISE_GAUSSIAN_MAX[k], row);
         noise_means[k] = (noise_mean + learnt + correction).max(lowest).min(highest);
 
         let learnt = ((drift * V::splat(6_554)).shr::<21>() + V::splat(1)).shr::<1>();
-        let moved =
-            (speech_mean + learnt).max(V::splat(SPEECH_GAUSSIAN_MIN[k])).min(V::splat(SPEECH_GAUSSIAN_MAX[band]));
+        let moved = (speech_mean + learnt)
+            .max(V::splat(SPEECH_GAUSSIAN_MIN[k]))
+            .min(L::constant::<V>(&SPEECH_GAUSSIAN_MAX, row));
         speech_means[k] = pick(speech, moved, speech_mean);
 
         let mean = pick(speech, speech_mean + V::splat(4), noise_mean).shr::<3>();
@@ -185,45 +192,48 @@ fn learn<V: Lanes<N>, const N: usize>(
         let part = (share + pick(speech, zero, V::splat(2))).shr::<2>();
         let product = part * spread;
         let number = pick(speech, product.shr::<4>(), product.shr::<14>());
-        let noise_deviation = V::load(&group.noise.deviations[k][band]);
-        let speech_deviation = V::load(&group.speech.deviations[k][band]);
+        let noise_deviation = V::load(&group.noise.deviations[k][row]);
+        let speech_deviation = V::load(&group.speech.deviations[k][row]);
         let divisor = pick(speech, (speech_deviation * V::splat(10)).wrapped(), noise_deviation);
         let step = divide_signed(number, divisor);
         let step = (step + pick(speech, V::splat(128), V::splat(32))).wrapped();
         let step = pick(speech, step.shr::<8>(), step.shr::<6>());
         let old = pick(speech, speech_deviation, noise_deviation);
         let deviation = (old + step).max(V::splat(DEVIATION_MIN));
-        pick(speech, deviation, speech_deviation).store(&mut group.speech.deviations[k][band]);
+        pick(speech, deviation, speech_deviation).store(&mut group.speech.deviations[k][row]);
         let new = pick(speech, noise_deviation, deviation);
-        pick(judged, new, noise_deviation).store(&mut group.noise.deviations[k][band]);
+        pick(judged, new, noise_deviation).store(&mut group.noise.deviations[k][row]);
     }
-    keep_apart(group, band, noise_means, speech_means, judged);
+    keep_apart::<V, L, N>(group, row, noise_means, speech_means, judged);
 }
 
 /// Moves the models apart where they are too near each other, and back where they are too loud; stores the means.
 #[inline(always)]
-fn keep_apart<V: Lanes<N>, const N: usize>(
+fn keep_apart<V: Lanes<N>, L: Layout<N>, const N: usize>(
     group: &mut Group<N>,
-    band: usize,
+    row: usize,
     mut noise: [V; 2],
     mut speech: [V; 2],
     judged: V::Mask,
 ) {
     let zero = V::splat(0);
-    let distance = middle(&SPEECH_WEIGHTS, band, speech).shr::<9>() - middle(&NOISE_WEIGHTS, band, noise).shr::<9>();
-    let lacking = (V::splat(DISTANCE_MIN[band]) - distance).max(zero);
+    let distance = middle::<V, L, N>(&SPEECH_WEIGHTS, row, speech).shr::<9>()
+        - middle::<V, L, N>(&NOISE_WEIGHTS, row, noise).shr::<9>();
+    let lacking = (L::constant::<V>(&DISTANCE_MIN, row) - distance).max(zero);
     let up = (lacking * V::splat(13)).shr::<2>();
     let down = (lacking * V::splat(3)).shr::<2>();
     speech = [speech[0] + up, speech[1] + up];
     noise = [noise[0] - down, noise[1] - down];
-    let over = (middle(&SPEECH_WEIGHTS, band, speech).shr::<7>() - V::splat(SPEECH_MEAN_MAX[band])).max(zero);
+    let over = (middle::<V, L, N>(&SPEECH_WEIGHTS, row, speech).shr::<7>() - L::constant::<V>(&SPEECH_MEAN_MAX, row))
+        .max(zero);
     speech = [speech[0] - over, speech[1] - over];
-    let over = (middle(&NOISE_WEIGHTS, band, noise).shr::<7>() - V::splat(NOISE_MEAN_MAX[band])).max(zero);
+    let over =
+        (middle::<V, L, N>(&NOISE_WEIGHTS, row, noise).shr::<7>() - L::constant::<V>(&NOISE_MEAN_MAX, row)).max(zero);
     noise = [noise[0] - over, noise[1] - over];
     for k in 0..GAUSSIANS {
-        let row = &mut group.noise.means[k][band];
-        V::select(judged, noise[k], V::load(row)).store(row);
-        let row = &mut group.speech.means[k][band];
-        V::select(judged, speech[k], V::load(row)).store(row);
+        let means = &mut group.noise.means[k][row];
+        V::select(judged, noise[k], V::load(means)).store(means);
+        let means = &mut group.speech.means[k][row];
+        V::select(judged, speech[k], V::load(means)).store(means);
     }
 }

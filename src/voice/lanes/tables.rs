@@ -39,6 +39,9 @@ pub const SPEECH_MEAN_MAX: [i32; BANDS] = [11392, 11392, 11520, 11520, 11520, 11
 pub const SPEECH_GAUSSIAN_MAX: [i32; BANDS] = [13440, 12032, 12032, 12160, 12160, 12160];
 /// Lower limit of a speech Gaussian's mean, Q7.
 pub const SPEECH_GAUSSIAN_MIN: [i32; GAUSSIANS] = [640, 768];
+/// Upper limit of a noise Gaussian's mean, Q7.
+pub const NOISE_GAUSSIAN_MAX: [[i32; BANDS]; GAUSSIANS] =
+    [[9216, 9088, 8960, 8832, 8704, 8576], [9344, 9216, 9088, 8960, 8832, 8704]];
 /// Upper limit of the noise model's mean, Q7.
 pub const NOISE_MEAN_MAX: [i32; BANDS] = [9216, 9088, 8960, 8832, 8704, 8576];
 /// Least standard deviation, Q7.

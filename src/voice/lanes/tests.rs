@@ -259,7 +259,7 @@ fn reference(rate_hz: u32, mode: Mode) -> Vad {
 }
 
 /// All that each lane remembers.
-fn columns(detectors: &mut Detectors) -> Vec<Vec<i32>> {
+pub(super) fn columns(detectors: &mut Detectors) -> Vec<Vec<i32>> {
     fn of<const N: usize>(groups: &mut Groups<N>) -> Vec<Vec<i32>> {
         let column = |group: &mut Group<N>, lane: usize| {
             let wide: Vec<i32> = group.halvings.as_flattened().iter().map(|row| row[lane]).collect();
@@ -283,25 +283,25 @@ fn columns(detectors: &mut Detectors) -> Vec<Vec<i32>> {
     columns
 }
 
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
     /// SplitMix64.
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, below: u64) -> u64 {
+    pub(super) fn below(&mut self, below: u64) -> u64 {
         self.next() % below
     }
 }
 
 /// Sound that changes its kind and level now and then: some after half a second, some after many minutes.
 #[derive(Debug)]
-struct Voice {
+pub(super) struct Voice {
     kind: u64,
     /// Of 0 to 15 bits.
     level: u32,
@@ -314,7 +314,7 @@ struct Voice {
 }
 
 impl Voice {
-    fn new(seed: u64) -> Voice {
+    pub(super) fn new(seed: u64) -> Voice {
         let patience = [20, 60, 500, 5_000][seed as usize % 4];
         Voice { kind: 0, level: 0, patience, at: 0, random: seed, edge: 100.0 }
     }
@@ -324,7 +324,7 @@ impl Voice {
         self.edge = (self.edge * if speech { 0.93 } else { 1.04 }).clamp(1.0, 20_000.0);
     }
 
-    fn frame(&mut self, samples: usize) -> Vec<i16> {
+    pub(super) fn frame(&mut self, samples: usize) -> Vec<i16> {
         let mut random = Random(self.random);
         if self.at == 0 || random.below(self.patience) == 0 {
             self.kind = random.below(17);

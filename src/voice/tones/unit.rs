@@ -7,6 +7,8 @@
 
 use std::f32::consts::{PI, TAU};
 
+use crate::audio::{Work, wide};
+
 /// The tones of rows and columns, Hz (ITU-T Q.23).
 const TONES_HZ: [f32; 8] = [697.0, 770.0, 852.0, 941.0, 1_209.0, 1_336.0, 1_477.0, 1_633.0];
 /// The keys, row by row.
@@ -117,21 +119,14 @@ impl Grid {
     /// Whether the first three lags of the autocorrelation are those of a pair: each is asked for only if those before it
     /// have nothing against one.
     fn may_be_a_pair(&self, unit: &[i16]) -> bool {
-        // Samples an eighth of their size: a product is at most 2^24, and 80 of them fit into 31 bits.
         let mut small = [0; UNIT_MAX];
-        for (small, sample) in small.iter_mut().zip(unit) {
-            *small = sample >> 3;
-        }
         let count = unit.len() - 3;
-        let lag = |lag: usize| product(&small[..count], &small[lag..count + lag]);
-        let energy = lag(0).max(1.0);
-        let first = lag(1) / energy;
-        if !within(self.region.first, first) {
-            return false;
-        }
-        let second = lag(2) / energy;
+        let first_lag = FirstLag { unit, small: &mut small, count, region: self.region.first };
+        let Some([energy, first]) = wide(first_lag) else { return false };
+        let lag = |lag: usize| wide(Product(&small[..count], &small[lag..count + lag])) / energy;
+        let second = lag(2);
         let spread = second - (2.0 * first * first - 1.0);
-        within(self.region.spread, spread) && self.keys.any_like([first, second, lag(3) / energy])
+        within(self.region.spread, spread) && self.keys.any_like([first, second, lag(3)])
     }
 
     /// The strongest row and column, if they hold enough of the energy together.
@@ -227,8 +222,44 @@ impl Keys {
     }
 }
 
+/// A unit of which samples an eighth of their size are wanted, its energy and the first lag, if that lies in a region.
+struct FirstLag<'a> {
+    unit: &'a [i16],
+    small: &'a mut [i16; UNIT_MAX],
+    count: usize,
+    region: [f32; 2],
+}
+
+impl Work for FirstLag<'_> {
+    type Output = Option<[f32; 2]>;
+
+    #[inline(always)]
+    fn call(self) -> Option<[f32; 2]> {
+        let FirstLag { unit, small, count, region } = self;
+        // A product is at most 2^24, and 80 of them fit into 31 bits.
+        for (small, sample) in small.iter_mut().zip(unit) {
+            *small = sample >> 3;
+        }
+        let energy = product(&small[..count], &small[..count]).max(1.0);
+        let first = product(&small[..count], &small[1..count + 1]) / energy;
+        within(region, first).then_some([energy, first])
+    }
+}
+
+/// Two stretches whose product is wanted.
+struct Product<'a>(&'a [i16], &'a [i16]);
+
+impl Work for Product<'_> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn call(self) -> f32 {
+        product(self.0, self.1)
+    }
+}
+
 /// The sum of the products of two stretches of small samples.
-#[inline(never)]
+#[inline(always)]
 fn product(a: &[i16], b: &[i16]) -> f32 {
     let mut sum = 0i64;
     for (a, b) in a.chunks(80).zip(b.chunks(80)) {

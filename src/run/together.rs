@@ -1,0 +1,213 @@
+//! What one worker of a batch has in hand: up to sixteen calls at a time, a block of each in turn, their speech decided
+//! together. A seat that comes free takes the next input; where few are left, each is decided by itself, its own frames
+//! side by side.
+//!
+//! Memory is bounded by the seats, whatever the length of the calls.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::desk::{Batch, Watch};
+use super::drive::{Block, decide_alone};
+use super::job::{Job, JobError};
+use super::underway::{Begun, Underway};
+use crate::voice::{Bank, Speech};
+
+/// Calls that a worker has in hand at most.
+pub const SEATS: usize = 16;
+/// Up to so many are decided one by one: a lane by itself takes about a quarter of what a whole group takes.
+const ALONE: usize = 3;
+/// Sample frames that are taken in of a call at a time: a second at 8 kHz, so that what sixteen calls have in hand stays in a
+/// processor's second cache.
+const BLOCK: usize = 8_192;
+/// The same where a worker has no more calls than are decided alone: ten seconds, of which each lane gets a good piece.
+const LONG_BLOCK: usize = 81_920;
+
+/// The seats of a worker.
+pub struct Together<'a> {
+    batch: &'a Batch,
+    watch: &'a dyn Watch,
+    seats: Vec<Seat<'a>>,
+    seats_max: usize,
+    banks: Vec<Lanes>,
+    block: Block,
+}
+
+/// A call in hand.
+struct Seat<'a> {
+    number: usize,
+    underway: Box<Underway<'a>>,
+    /// The bank of its rate, and its lane there.
+    bank: usize,
+    lane: usize,
+    speech: Vec<Speech>,
+    /// What it came to, when it is over.
+    over: Option<Result<(), JobError>>,
+}
+
+/// Detectors of one rate.
+struct Lanes {
+    rate_hz: u32,
+    bank: Bank,
+    taken: [bool; SEATS],
+}
+
+impl<'a> Together<'a> {
+    /// Seats for a worker that will get about `calls` calls.
+    pub fn new(batch: &'a Batch, watch: &'a dyn Watch, calls: usize) -> Together<'a> {
+        let seats_max = calls.clamp(1, SEATS);
+        Together { batch, watch, seats: Vec::new(), seats_max, banks: Vec::new(), block: Block::default() }
+    }
+
+    /// Whether one more call can be taken in hand.
+    pub fn has_room(&self) -> bool {
+        self.seats.len() < self.seats_max
+    }
+
+    /// Whether nothing is in hand.
+    pub fn is_empty(&self) -> bool {
+        self.seats.is_empty()
+    }
+
+    /// Takes an input in hand. Gives what it came to if there was nothing to do, or it could not be begun.
+    pub fn seat(&mut self, number: usize) -> Option<Result<Job, JobError>> {
+        let block = if self.seats_max <= ALONE { LONG_BLOCK } else { BLOCK };
+        let (orders, input) = (&self.batch.orders, &self.batch.inputs[number]);
+        match guarded(|| orders.begin(input, block)) {
+            Err(error) => Some(Err(error)),
+            Ok(Begun::Already(job)) => Some(Ok(job)),
+            Ok(Begun::Underway(underway)) => {
+                let (bank, lane) = self.lane(underway.rate_hz());
+                self.seats.push(Seat { number, underway, bank, lane, speech: Vec::new(), over: None });
+                None
+            }
+        }
+    }
+
+    /// A free lane for calls at this rate: the number of its bank, and its own.
+    fn lane(&mut self, rate_hz: u32) -> (usize, usize) {
+        let bank = self.banks.iter().position(|lanes| lanes.rate_hz == rate_hz).unwrap_or_else(|| {
+            let settings = &self.batch.orders.settings;
+            let lanes = if self.seats_max <= ALONE { self.seats_max } else { SEATS };
+            let bank = Bank::new(lanes, rate_hz, settings.detection());
+            self.banks.push(Lanes { rate_hz, bank, taken: [false; SEATS] });
+            self.banks.len() - 1
+        });
+        let lanes = &mut self.banks[bank];
+        let lane = lanes.taken.iter().position(|taken| !taken).expect("there are as many lanes as seats");
+        lanes.taken[lane] = true;
+        lanes.bank.renew(lane);
+        (bank, lane)
+    }
+
+    /// Takes a block of each call through, and gives those that are over.
+    pub fn turn(&mut self, stop: &AtomicBool) -> Vec<(usize, Result<Job, JobError>)> {
+        let Together { seats, block, watch, .. } = self;
+        for seat in seats.iter_mut() {
+            seat.take_in(block, *watch);
+        }
+        for bank in 0..self.banks.len() {
+            if let Err(error) = guarded(|| Ok(self.decide(bank))) {
+                self.break_off(bank, &error);
+            }
+        }
+        for seat in self.seats.iter_mut() {
+            seat.settle();
+            if stop.load(Ordering::Relaxed) {
+                seat.over = Some(Err(JobError::Stopped));
+            }
+        }
+        self.part()
+    }
+
+    /// Decides what waits of the calls of a bank.
+    fn decide(&mut self, bank: usize) {
+        let Lanes { bank: detectors, .. } = &mut self.banks[bank];
+        let ours = || |seat: &&mut Seat<'_>| seat.bank == bank;
+        if self.seats.iter_mut().filter(ours()).count() <= ALONE {
+            for seat in self.seats.iter_mut().filter(ours()) {
+                let mut speech = std::mem::take(&mut seat.speech);
+                decide_alone(detectors, seat.lane, seat.underway.drive(), &mut speech);
+                seat.speech = speech;
+            }
+            return;
+        }
+        let mut by_lane: [Option<&mut Seat<'_>>; SEATS] = [const { None }; SEATS];
+        let mut most = 0;
+        for seat in self.seats.iter_mut().filter(ours()) {
+            let waiting = seat.underway.drive().waiting();
+            seat.speech.clear();
+            seat.speech.resize(waiting, Speech::default());
+            most = most.max(waiting);
+            let lane = seat.lane;
+            by_lane[lane] = Some(seat);
+        }
+        for number in 0..most {
+            let frames = by_lane.each_ref().map(|seat| match seat {
+                Some(seat) if number < seat.speech.len() => seat.underway.drive().heard(number),
+                _ => &[],
+            });
+            let mut speech = [Speech::default(); SEATS];
+            detectors.decide(&frames, &mut speech);
+            for (seat, speech) in by_lane.iter_mut().zip(speech) {
+                if let Some(place) = seat.as_mut().and_then(|seat| seat.speech.get_mut(number)) {
+                    *place = speech;
+                }
+            }
+        }
+    }
+
+    /// The calls that are over leave their seats.
+    fn part(&mut self) -> Vec<(usize, Result<Job, JobError>)> {
+        let over = self.seats.extract_if(.., |seat| seat.over.is_some()).collect::<Vec<_>>();
+        let finish = |seat: Seat<'_>| {
+            let result = match seat.over {
+                Some(Err(error)) => Err(error),
+                _ => guarded(|| seat.underway.finish()),
+            };
+            (seat.number, result)
+        };
+        for seat in &over {
+            self.banks[seat.bank].taken[seat.lane] = false;
+        }
+        over.into_iter().map(finish).collect()
+    }
+
+    /// Nobody knows any more what the detectors of a bank know: its calls come to nothing, and others go on.
+    fn break_off(&mut self, bank: usize, error: &JobError) {
+        for seat in self.seats.iter_mut().filter(|seat| seat.bank == bank) {
+            seat.over = Some(Err(JobError::Panic(error.to_string())));
+        }
+        let lanes = &mut self.banks[bank];
+        lanes.bank = Bank::new(lanes.bank.lanes(), lanes.rate_hz, self.batch.orders.settings.detection());
+    }
+}
+
+impl Seat<'_> {
+    fn take_in(&mut self, block: &mut Block, watch: &dyn Watch) {
+        match guarded(|| self.underway.take_in(block)) {
+            Ok(0) => self.over = Some(Ok(())),
+            Ok(frames) => watch.advanced(self.number, frames as u64),
+            Err(error) => self.over = Some(Err(error)),
+        }
+    }
+
+    fn settle(&mut self) {
+        if matches!(self.over, Some(Err(_))) {
+            return;
+        }
+        match guarded(|| Ok(self.underway.settle(&self.speech))) {
+            Ok(true) => {}
+            Ok(false) => self.over = Some(Ok(())),
+            Err(error) => self.over = Some(Err(error)),
+        }
+    }
+}
+
+/// A panic in the work on a call is caught: its files aside are gone with it, and the others go on.
+fn guarded<T>(work: impl FnOnce() -> Result<T, JobError>) -> Result<T, JobError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        Err(JobError::Panic(text.unwrap_or("no message").to_owned()))
+    })
+}
