@@ -17,6 +17,7 @@ use super::audiosocket_client::{knock, message};
 use super::encode;
 use super::serve_common::{Server, tone_dbfs, track};
 use super::serve_rtp::{announce_in, manifest};
+use super::skipped::skipped;
 use super::tones::shared_folder;
 use super::ws_client::{Client, paced};
 
@@ -32,7 +33,7 @@ fn captured(name: &str) -> Option<String> {
 fn file(name: &str) -> Option<PathBuf> {
     let path = shared_folder("fixtures")?.join(name);
     if !path.is_file() {
-        println!("skipped: no {}", path.display());
+        skipped(format!("no {}", path.display()));
         return None;
     }
     Some(path)

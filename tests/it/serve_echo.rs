@@ -12,6 +12,7 @@ use super::common::{RATE, agent, voices};
 use super::rtp_party::{Network, Speaker, as_heard, in_place};
 use super::serve_common::{Server, track};
 use super::serve_rtp::{announce, manifest, wait_until};
+use super::skipped::skipped;
 use super::tones::{channels, shared};
 
 const TOP: &str = "purposes = [\"training\"]\non_withdrawal = \"keep\"\n\
@@ -122,7 +123,7 @@ fn nor_does_it_in_a_call_of_the_shared_folder() {
     let Some(data) = shared() else { return };
     let call = data.join(Path::new("calls/c1/c1_clean.flac"));
     if !call.is_file() {
-        println!("skipped: no {}", call.display());
+        skipped(format!("no {}", call.display()));
         return;
     }
     let (rate_hz, mut sides) = channels(&call);
