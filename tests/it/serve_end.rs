@@ -17,7 +17,8 @@ use super::siprec_client::{Client as Recorder, Talk};
 use super::ws_client::{Client, paced};
 
 const TOP: &str = "purposes = [\"training\"]\n";
-const RTP: &str = "[serve.rtp]\nports = \"0\"\n";
+/// What waits for a late packet is much more than a busy machine makes the senders late.
+const RTP: &str = "[serve.rtp]\nports = \"0\"\ndelay_ms = 400\n";
 /// Sound that may be missing at the end: a machine that is held up sends the last packets late.
 const MISSING_MAX: usize = 3 * PACKET;
 

@@ -68,7 +68,9 @@ impl Worker {
             let refused = matches!(doors.customer_why, Some(Dropped::Refused | Dropped::Withdrawn));
             standing.customer_refused.store(refused, Ordering::Release);
             standing.stopped.store(doors.stopped().is_some(), Ordering::Release);
-            standing.over.store(self.end.load(Ordering::Acquire), Ordering::Release);
+            // A source that keeps sound back lays it first: it is told by `closing`, and hangs up when the call stands.
+            let over = self.end.load(Ordering::Acquire) && !standing.keeps_back;
+            standing.over.store(over, Ordering::Release);
         }
     }
 
