@@ -4,6 +4,7 @@
 //! reads a clock or starts a thread.
 
 pub mod align;
+pub mod decimate;
 pub mod frame;
 pub mod level;
 pub mod rate;

@@ -73,7 +73,7 @@
 //! | a panic in a call | that call alone is sealed as interrupted |
 //! | a disk that stalls | its shard waits, for a checkpoint and for an erasure, which is durable before it is told; sound waits in the rings (`ring_ms`), then is lost, counted. The sockets are drained all the time; an AudioSocket call that is still being begun holds its latest 2 s |
 //! | SIGTERM | no call begins; what had arrived is laid, and the calls in hand are sealed within `drain_s`; `close` does the same to one of them |
-//! | SIGHUP | the configuration is read again; it counts for calls that begin from then on. A token that is revoked now ends, as a withdrawal (of the customer's, as the ledger reads), what stands on it in calls in hand; what was granted anew by another act stays. Listeners, limits, `out`, `layout` and the API need a restart: a changed `out` or `layout` is named in the line that tells of the reload |
+//! | SIGHUP | the configuration is read again; it counts for calls that begin from then on. A token that is revoked now ends, as a withdrawal (of the customer's, as the ledger reads), what stands on it in calls in hand; what was granted anew by another act stays. Listeners, limits, `out`, `layout`, the detector and the API need a restart: a changed `out`, `layout`, `vad_mode` or `detector` is named in the line that tells of the reload |
 //! | `kill -9` | the next start seals what stood: at most a second of each agent is lost |
 //!
 //! **`oneside reconcile CALLS.csv --store DIR`** holds the switch's own list against what became of each call: recorded,

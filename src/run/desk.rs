@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_channel as channel;
 
 use super::job::{Job, JobError, Orders};
-use super::together::Together;
+use super::together::{Together, files_each};
 use crate::archive::{self, ArchiveError};
 use crate::source::{Input, shown};
 use crate::store::summary::{CallLine, ErrorLine};
@@ -96,6 +96,7 @@ fn work(batch: &Batch, stop: &AtomicBool, watch: &dyn Watch) -> BTreeMap<usize, 
     drop(orders);
     let (done, results) = channel::unbounded();
     let workers = batch.orders.settings.jobs.value.min(batch.inputs.len()).max(1);
+    let files = files_each(workers);
     std::thread::scope(|scope| {
         for _ in 0..workers {
             let (queue, done) = (queue.clone(), done.clone());
@@ -105,7 +106,7 @@ fn work(batch: &Batch, stop: &AtomicBool, watch: &dyn Watch) -> BTreeMap<usize, 
                     watch.finished(number, &result);
                     let _ = done.send((number, result)); // the receiver outlives the scope
                 };
-                let mut together = Together::new(batch, watch, calls);
+                let mut together = Together::new(batch, watch, calls, files);
                 loop {
                     while together.has_room() && !stop.load(Ordering::Relaxed) {
                         let Ok(number) = queue.try_recv() else { break }; // all were there before the workers began

@@ -107,7 +107,9 @@ impl<'r> Drive<'r> {
             self.ended = true;
             self.sides.finish();
         } else {
-            self.sides.take(&self.delivery, &block[..frames * channels]);
+            let read = &mut block[..frames * channels];
+            self.sides.take(&self.delivery, read);
+            read.fill(0);
         }
         Ok(frames)
     }

@@ -22,7 +22,7 @@ use crate::split::{ChannelMap, Finding, MapError};
 use crate::store::{About, Manifest, Place, StoreError, manifest};
 
 /// Changes whenever the same input and settings would give other outputs, so that a re-run does them again.
-const ENGINE: &str = "oneside-engine/1";
+const ENGINE: &str = "oneside-engine/2";
 
 /// What every job of a batch has in common.
 pub struct Orders {
@@ -175,15 +175,16 @@ impl Orders {
             Sound::File(_) => None,
         };
         let told = format!(
-            "{ENGINE} {:?} {:?} {:?} {} {} {} {:?} {} {} {:?} {:?} {offset:?} {} {}",
+            "{ENGINE} {:?} {:?} {:?} {:?} {} {} {:?} {} {} {} {:?} {:?} {offset:?} {} {}",
             settings.agent.value,
             settings.on_withdrawal.value,
             settings.purposes.value,
-            settings.vad_mode.value.number(),
+            settings.detection(),
             settings.lead_in_ms.value,
             settings.tail_ms.value,
             settings.rate_hz.value,
             settings.speech.value,
+            settings.sparse.value,
             settings.report.value,
             settings.digest.value,
             self.raw,

@@ -9,12 +9,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::desk::{Batch, Watch};
 use super::drive::{Block, decide_alone};
+use super::hardening::raise_open_files;
 use super::job::{Job, JobError};
 use super::underway::{Begun, Underway};
 use crate::voice::{Bank, Speech};
 
 /// Calls that a worker has in hand at most.
 pub const SEATS: usize = 16;
+/// Files that a call has open at most: two inputs, and its outputs.
+const FILES: u64 = 8;
+/// Files of the process that are none of a call's.
+const OTHER_FILES: u64 = 64;
 /// Up to so many are decided one by one: a lane by itself takes about a quarter of what a whole group takes.
 const ALONE: usize = 3;
 /// Sample frames that are taken in of a call at a time: a second at 8 kHz, so that what sixteen calls have in hand stays in a
@@ -52,10 +57,16 @@ struct Lanes {
     taken: [bool; SEATS],
 }
 
+/// How many files each of so many workers may have open.
+pub fn files_each(workers: usize) -> Option<u64> {
+    raise_open_files().map(|allowed| allowed.saturating_sub(OTHER_FILES) / workers as u64)
+}
+
 impl<'a> Together<'a> {
-    /// Seats for a worker that will get about `calls` calls.
-    pub fn new(batch: &'a Batch, watch: &'a dyn Watch, calls: usize) -> Together<'a> {
-        let seats_max = calls.clamp(1, SEATS);
+    /// Seats for a worker that will get about `calls` calls; `files`: how many it may have open, if that is known.
+    pub fn new(batch: &'a Batch, watch: &'a dyn Watch, calls: usize, files: Option<u64>) -> Together<'a> {
+        let allowed = files.map_or(SEATS, |files| (files / FILES).min(SEATS as u64) as usize);
+        let seats_max = calls.min(allowed).max(1);
         Together { batch, watch, seats: Vec::new(), seats_max, banks: Vec::new(), block: Block::default() }
     }
 
@@ -77,9 +88,14 @@ impl<'a> Together<'a> {
             Err(error) => Some(Err(error)),
             Ok(Begun::Already(job)) => Some(Ok(job)),
             Ok(Begun::Underway(underway)) => {
-                let (bank, lane) = self.lane(underway.rate_hz());
-                self.seats.push(Seat { number, underway, bank, lane, speech: Vec::new(), over: None });
-                None
+                let rate_hz = underway.rate_hz();
+                match guarded(|| Ok(self.lane(rate_hz))) {
+                    Err(error) => Some(Err(error)),
+                    Ok((bank, lane)) => {
+                        self.seats.push(Seat { number, underway, bank, lane, speech: Vec::new(), over: None });
+                        None
+                    }
+                }
             }
         }
     }
@@ -107,14 +123,14 @@ impl<'a> Together<'a> {
             seat.take_in(block, *watch);
         }
         for bank in 0..self.banks.len() {
-            if let Err(error) = guarded(|| Ok(self.decide(bank))) {
-                self.break_off(bank, &error);
+            if let Err(JobError::Panic(what)) = guarded(|| Ok(self.decide(bank))) {
+                self.break_off(bank, &what);
             }
         }
         for seat in self.seats.iter_mut() {
             seat.settle();
             if stop.load(Ordering::Relaxed) {
-                seat.over = Some(Err(JobError::Stopped));
+                seat.over.get_or_insert(Err(JobError::Stopped));
             }
         }
         self.part()
@@ -173,10 +189,10 @@ impl<'a> Together<'a> {
         over.into_iter().map(finish).collect()
     }
 
-    /// Nobody knows any more what the detectors of a bank know: its calls come to nothing, and others go on.
-    fn break_off(&mut self, bank: usize, error: &JobError) {
-        for seat in self.seats.iter_mut().filter(|seat| seat.bank == bank) {
-            seat.over = Some(Err(JobError::Panic(error.to_string())));
+    /// Nobody knows any more what the detectors of a bank know: its calls come to nothing, and those of other rates go on.
+    fn break_off(&mut self, bank: usize, what: &str) {
+        for seat in self.seats.iter_mut().filter(|seat| seat.bank == bank && !matches!(seat.over, Some(Err(_)))) {
+            seat.over = Some(Err(JobError::Panic(what.to_owned())));
         }
         let lanes = &mut self.banks[bank];
         lanes.bank = Bank::new(lanes.bank.lanes(), lanes.rate_hz, self.batch.orders.settings.detection());

@@ -12,12 +12,10 @@ use webrtc_vad::{SampleRate, Vad, VadMode};
 use zeroize::Zeroizing;
 
 use super::lanes::Detectors;
+use crate::audio::decimate::{DECIMATED_FRAME as NARROW_FRAME, DECIMATED_HZ as NARROW_HZ, Decimator};
 use crate::audio::rate::Converter;
 
 const FRAME_MS: u32 = 20;
-/// Samples of a frame at the detector's own rate of 8 kHz.
-const NARROW_FRAME: usize = 160;
-const NARROW_HZ: u32 = 8_000;
 /// Filter length of the conversion to 8 kHz, samples at 8 kHz (8 ms).
 const TAPS: usize = 64;
 
@@ -100,7 +98,7 @@ enum Seats {
 
 /// What stands between a call's frames and its detector.
 struct Lane {
-    converter: Option<Converter>,
+    narrowing: Option<Narrowing>,
     frame: Vec<i16>,
     /// Whether the detector hears `frame` instead of what came.
     is_prepared: bool,
@@ -171,6 +169,10 @@ impl Bank {
         let first = speech.iter().enumerate().position(|(number, _)| !seat.hears(frame(number)));
         let plain = first.unwrap_or(speech.len());
         let length = seat.frame.len();
+        let needed = (speech.len() - plain) * length;
+        if prepared.capacity() < needed {
+            *prepared = Zeroizing::new(Vec::with_capacity(needed)); // not grown: that would leave a copy behind
+        }
         prepared.clear();
         for number in plain..speech.len() {
             seat.prepare(frame(number));
@@ -191,16 +193,27 @@ impl Bank {
     }
 }
 
+/// What makes 8 kHz of another rate.
+enum Narrowing {
+    /// Of a whole multiple: 24, 40 and 48 kHz.
+    Whole(Decimator),
+    /// Of any other.
+    Any(Converter),
+}
+
 impl Lane {
     fn new(rate_hz: u32) -> Lane {
-        let converter = (heard_hz(rate_hz) != rate_hz).then(|| narrowing(rate_hz));
-        let length = if converter.is_some() { NARROW_FRAME } else { (rate_hz / 50) as usize };
-        Lane { converter, frame: vec![0; length], is_prepared: false }
+        let narrowing = (heard_hz(rate_hz) != rate_hz).then(|| match Decimator::new(rate_hz) {
+            Some(decimator) => Narrowing::Whole(decimator),
+            None => Narrowing::Any(narrowing(rate_hz)),
+        });
+        let length = if narrowing.is_some() { NARROW_FRAME } else { (rate_hz / 50) as usize };
+        Lane { narrowing, frame: vec![0; length], is_prepared: false }
     }
 
     /// Whether the detector can hear this frame as it came.
     fn hears(&self, frame: &[i16]) -> bool {
-        self.converter.is_none() && frame.len() == self.frame.len()
+        self.narrowing.is_none() && frame.len() == self.frame.len()
     }
 
     /// Converts or fills up a frame that the detector cannot hear as it came.
@@ -209,14 +222,18 @@ impl Lane {
         if !self.is_prepared {
             return;
         }
-        if let Some(converter) = &mut self.converter {
-            converter.push(frame);
-            // Too little has come in only for a call's short last frame: its decision is that of the frame before.
-            converter.pull(&mut self.frame);
-        } else {
-            let heard = frame.len().min(self.frame.len());
-            self.frame[..heard].copy_from_slice(&frame[..heard]);
-            self.frame[heard..].fill(0);
+        match &mut self.narrowing {
+            Some(Narrowing::Whole(decimator)) => decimator.hear(frame, &mut self.frame),
+            Some(Narrowing::Any(converter)) => {
+                converter.push(frame);
+                // Too little has come in only for a call's short last frame: its decision is that of the frame before.
+                converter.pull(&mut self.frame);
+            }
+            None => {
+                let heard = frame.len().min(self.frame.len());
+                self.frame[..heard].copy_from_slice(&frame[..heard]);
+                self.frame[heard..].fill(0);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use super::common::{RATE, Ran, Scratch, agent, batch, canary, interleave};
 use super::encode;
 
-/// What a run may take: 16 MiB, and 2 MiB for each call at a time.
+/// What a run with one call may take: less than the 16 MiB, and 8 MiB a job, that are promised.
 const KIB_MAX: u64 = (16 + 2) * 1_024;
 
 /// Runs a batch; its peak memory, KiB.

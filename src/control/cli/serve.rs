@@ -205,6 +205,12 @@ fn kept_of(args: &Args, serve: &Serve, settings: &mut Settings, standing: &LiveO
     if out != Some(&standing.out) {
         kept.push("out");
     }
+    // The shards' detectors were made at the start.
+    if settings.detection() != standing.settings.detection() {
+        settings.vad_mode = standing.settings.vad_mode.clone();
+        settings.detector = standing.settings.detector.clone();
+        kept.push("vad_mode, detector");
+    }
     if settings.live.by_date != by_date {
         settings.live.by_date = by_date;
         kept.push("layout");

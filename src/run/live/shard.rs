@@ -283,7 +283,7 @@ impl Floor {
         while let Ok((key, asked)) = asks.try_recv() {
             self.answer(key, asked);
         }
-        for InHand { key, worker, sealing, broken, .. } in self.groups[group].part() {
+        for InHand { key, mut worker, sealing, broken, .. } in self.groups[group].part() {
             self.places.remove(&key);
             worker.tell_over();
             let worked = match broken {

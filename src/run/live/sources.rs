@@ -54,11 +54,17 @@ pub fn start(ground: &Ground<'_>) -> Result<Vec<String>, String> {
     if let Some(receiver) = &receiver {
         let receiver = Arc::clone(receiver);
         let figure = |(what, value): (&'static str, u64)| Figure {
-            name: "oneside_rtp_packets_total",
+            // What seemed lost may still come: alone of all these it can fall.
+            name: if what == "lost" { "oneside_rtp_packets_lost" } else { "oneside_rtp_packets_total" },
             part: "",
-            kind: "counter",
-            help: "RTP, by what was made of it: packets that counted, and those that did not and why.",
-            labels: vec![("what", what)],
+            kind: if what == "lost" { "gauge" } else { "counter" },
+            help: match what {
+                "lost" => {
+                    "RTP packets that were sent and have not come, by their sequence numbers; it falls when one comes late."
+                }
+                _ => "RTP, by what was made of it: packets that counted, and those that did not and why.",
+            },
+            labels: if what == "lost" { Vec::new() } else { vec![("what", what)] },
             value: value as f64,
         };
         ground.desk.figures_of(Box::new(move || receiver.figures().into_iter().map(figure).collect()));

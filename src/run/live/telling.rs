@@ -69,8 +69,9 @@ impl Worker {
             standing.customer_refused.store(refused, Ordering::Release);
             standing.stopped.store(doors.stopped().is_some(), Ordering::Release);
             // A source that keeps sound back lays it first: it is told by `closing`, and hangs up when the call stands.
-            let over = self.end.load(Ordering::Acquire) && !standing.keeps_back;
-            standing.over.store(over, Ordering::Release);
+            if self.end.load(Ordering::Acquire) && !standing.keeps_back {
+                standing.over.store(true, Ordering::Release);
+            }
         }
     }
 

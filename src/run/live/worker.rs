@@ -30,7 +30,7 @@ pub const CHECKPOINT: Duration = Duration::from_millis(400);
 /// The same for sound that comes faster than it was spoken: so many seconds of it.
 const CHECKPOINT_S: u64 = 5;
 /// How long a source has to lay what it keeps of a call that is to end: each looks at its calls at least every 100 ms.
-const LAID_WITHIN: Duration = Duration::from_secs(2);
+const LAID_WITHIN: Duration = Duration::from_secs(1);
 /// A frame's first sample is that much older than its last.
 const FRAME_MS: u32 = 20;
 /// How often the state of a call that is alone is published while nothing happens.
@@ -295,8 +295,9 @@ impl Worker {
     }
 
     /// It is over, however: its source hangs up and decodes nothing of the customer's any more.
-    pub fn tell_over(&self) {
-        if let Some(standing) = &self.standing {
+    pub fn tell_over(&mut self) {
+        // Said for the last time: nothing that is published afterwards takes it back.
+        if let Some(standing) = self.standing.take() {
             standing.customer_wanted.store(false, Ordering::Release);
             standing.over.store(true, Ordering::Release);
         }
