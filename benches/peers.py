@@ -5,6 +5,8 @@ apart by commas. Every pipeline leaves the agent's (left) channel of each call, 
 that of the child processes, as the kernel accounts for it.
 """
 
+import hashlib
+import importlib.metadata
 import json
 import os
 import platform
@@ -13,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import time
+import wave
 
 FFMPEG_SPEECH = "silenceremove=start_periods=1:stop_periods=-1:stop_duration=0.25:start_threshold=-45dB:stop_threshold=-45dB"
 SOX_SPEECH = ["silence", "1", "0.1", "0.5%", "-1", "0.25", "0.5%"]
@@ -39,10 +42,15 @@ def main():
     found, missing = pipelines(release, calls, names, kind, peers)
     for what in missing:
         print(f"left out: {what}", file=sys.stderr)
-    peaks = {title: peak(work, commands) for title, _, commands in found}
+    peaks, left = {}, {}
+    for title, _, commands in found:
+        peaks[title] = peak(work, commands)
+        if title.startswith(("obvious", "strong", "Python")):
+            left[title] = outputs(work, names)
+    hold_together(left, kind)
     measured = by_turns(work, [(title, commands) for title, _, commands in found], rounds)
     print(f"\n{len(names)} calls, {seconds / 3600:.1f} h of {SETS[kind]}; one process at a time; {rounds} rounds;")
-    print(f"{machine()}\n")
+    print(f"{machine()}; {compiler()}\n")
     table(found, measured, peaks, seconds)
     ratios(measured, found[0][0])
     if kind == "calls":
@@ -59,12 +67,15 @@ def pipelines(release, calls, names, kind, peers):
     if "obvious" in peers and kind == "mulaw":
         missing.append("the obvious Rust program: hound reads no µ-law")
     elif "obvious" in peers:
-        found.append(("obvious Rust program, agent + speech", "", lambda out: [[os.path.join(example, "obvious"), calls, out]]))
+        found.append(("obvious Rust program, agent + speech", f"{locked('hound')}, {locked('webrtc-vad')}",
+                      lambda out: [[os.path.join(example, "obvious"), calls, out]]))
     if "strong" in peers:
-        found.append(("strong Rust baseline, agent + speech", "", lambda out: [[os.path.join(example, "strong"), out, calls]]))
+        found.append(("strong Rust baseline, agent + speech", locked("webrtc-vad"),
+                      lambda out: [[os.path.join(example, "strong"), out, calls]]))
     if "python" in peers and python_has("webrtcvad", "soundfile", "numpy"):
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "peer_python.py")
-        found.append(("Python soundfile + webrtcvad, agent + speech", platform.python_version(),
+        modules = [f"{name} {importlib.metadata.version(name)}" for name in ("soundfile", "webrtcvad")]
+        found.append(("Python soundfile + webrtcvad, agent + speech", ", ".join([platform.python_version(), *modules]),
                       lambda out: [[sys.executable, script, calls, out]]))
     elif "python" in peers:
         missing.append("Python with webrtcvad, soundfile and numpy: not installed")
@@ -162,6 +173,29 @@ def version(command):
     return numbers[0].lstrip("v") if numbers else "?"
 
 
+def locked(crate):
+    """A crate and its version, as Cargo.lock has it."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "Cargo.lock"), encoding="utf-8") as lock:
+        lines = [line.strip() for line in lock]
+    return crate + " " + lines[lines.index(f'name = "{crate}"') + 1].split('"')[1]
+
+
+def outputs(work, names):
+    """A digest of the sound that stands there of the first calls."""
+    digest = hashlib.sha256()
+    for path in [f"{work}/out/{name}.{what}.wav" for name in names[:3] for what in ("agent", "speech")]:
+        with wave.open(path) as sound:
+            digest.update(sound.readframes(sound.getnframes()))
+    return digest.hexdigest()
+
+
+def hold_together(left, kind):
+    """Those that decide by the same detector with the same lead-in and tail have to leave the same sound, or they are no
+    measure of each other. At 48 kHz they hear different things."""
+    if kind != "wide48" and len(set(left.values())) > 1:
+        sys.exit("peers.py: the obvious program, the strong baseline and Python do not leave the same sound")
+
+
 def python_has(*modules):
     command = [sys.executable, "-c", "import " + ", ".join(modules)]
     return subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -248,6 +282,10 @@ def spread(values):
 
 def machine():
     return f"{processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}"
+
+
+def compiler():
+    return " ".join(subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=False).stdout.split()[:2])
 
 
 def processor():
