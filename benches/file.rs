@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
+use calls::Kind;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use oneside::config::{Raw, Sided, resolve};
 use oneside::run::{Batch, Job, JobError, Orders, Watch, run};
@@ -52,7 +53,8 @@ impl Bench {
         let memory = Path::new("/dev/shm");
         let parent = if memory.is_dir() { memory.into() } else { std::env::temp_dir() };
         let dir = parent.join(format!("oneside-bench-{}", std::process::id()));
-        let seconds = calls::make(&dir.join("calls"), CALLS, 60..121).expect("the calls can be made");
+        let seconds = calls::make(&dir.join("calls"), CALLS, 60..121, Kind::default());
+        let seconds = seconds.expect("the calls can be made");
         Bench { dir, seconds }
     }
 

@@ -10,18 +10,18 @@ import numpy
 import soundfile
 import webrtcvad
 
-FRAME = 160  # 20 ms at 8 kHz
 LEAD_IN = 8  # 150 ms in whole frames
 TAIL = 13  # 250 ms in whole frames
 
 
-def keep(agent):
+def keep(agent, rate):
     """Which frames are kept: speech with lead-in and tail."""
     vad = webrtcvad.Vad(2)
     sound = agent.tobytes()
-    kept = numpy.zeros(len(agent) // FRAME, dtype=bool)
+    frame = rate // 50  # 20 ms
+    kept = numpy.zeros(len(agent) // frame, dtype=bool)
     for number in range(len(kept)):
-        if vad.is_speech(sound[number * FRAME * 2:(number + 1) * FRAME * 2], 8000):
+        if vad.is_speech(sound[number * frame * 2:(number + 1) * frame * 2], rate):
             kept[max(0, number - LEAD_IN):number + TAIL + 1] = True
     return kept
 
@@ -32,11 +32,11 @@ def main():
         sound, rate = soundfile.read(os.path.join(calls, name), dtype="int16")
         agent = numpy.ascontiguousarray(sound[:, 0])
         mask = numpy.zeros(len(agent), dtype=bool)
-        kept = numpy.repeat(keep(agent), FRAME)
+        kept = numpy.repeat(keep(agent, rate), rate // 50)
         mask[:len(kept)] = kept
         stem = os.path.join(out, name[:-4])
-        soundfile.write(stem + ".agent.wav", numpy.where(mask, agent, 0).astype(numpy.int16), rate)
-        soundfile.write(stem + ".speech.wav", agent[mask], rate)
+        soundfile.write(stem + ".agent.wav", numpy.where(mask, agent, 0).astype(numpy.int16), rate, subtype="PCM_16")
+        soundfile.write(stem + ".speech.wav", agent[mask], rate, subtype="PCM_16")
 
 
 main()

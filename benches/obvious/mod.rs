@@ -10,8 +10,8 @@ use std::path::Path;
 use hound::{SampleFormat, WavReader, WavSpec, WavWriter};
 use webrtc_vad::{SampleRate, Vad, VadMode};
 
-/// Samples in a frame of 20 ms at 8 kHz.
-const FRAME: usize = 160;
+/// Frames of 20 ms.
+const FRAMES_PER_SECOND: usize = 50;
 /// 150 ms, in whole frames.
 const LEAD_IN_FRAMES: usize = 8;
 /// 250 ms, in whole frames.
@@ -19,20 +19,20 @@ const TAIL_FRAMES: u32 = 13;
 
 type Writer = WavWriter<BufWriter<File>>;
 
-/// Takes the left channel of an 8 kHz stereo call into `agent` and `speech`. Returns its sample frames.
+/// Takes the left channel of a 16-bit stereo call at 8, 16, 32 or 48 kHz into `agent` and `speech`. Returns its sample
+/// frames.
 pub fn obvious(call: &Path, agent: &Path, speech: &Path) -> Result<u64, hound::Error> {
     let mut reader = WavReader::open(call)?;
-    assert_eq!(
-        (reader.spec().channels, reader.spec().sample_rate),
-        (2, 8_000),
-        "the obvious program is for 8 kHz stereo"
-    );
-    let spec = WavSpec { channels: 1, sample_rate: 8_000, bits_per_sample: 16, sample_format: SampleFormat::Int };
+    assert_eq!(reader.spec().channels, 2, "the obvious program is for stereo");
+    let sample_rate = reader.spec().sample_rate;
+    let rate = SampleRate::try_from(sample_rate as i32).expect("a rate of the detector");
+    let samples = sample_rate as usize / FRAMES_PER_SECOND;
+    let spec = WavSpec { channels: 1, sample_rate, bits_per_sample: 16, sample_format: SampleFormat::Int };
     let (mut agent, mut speech) = (WavWriter::create(agent, spec)?, WavWriter::create(speech, spec)?);
-    let mut vad = Vad::new_with_rate_and_mode(SampleRate::Rate8kHz, VadMode::Aggressive);
+    let mut vad = Vad::new_with_rate_and_mode(rate, VadMode::Aggressive);
     let mut waiting: VecDeque<Vec<i16>> = VecDeque::new();
     let mut tail = 0;
-    let mut frame = Vec::with_capacity(FRAME);
+    let mut frame = Vec::with_capacity(samples);
     let mut frames = 0;
     for (number, sample) in reader.samples::<i16>().enumerate() {
         let sample = sample?;
@@ -41,7 +41,7 @@ pub fn obvious(call: &Path, agent: &Path, speech: &Path) -> Result<u64, hound::E
         }
         frames += 1;
         frame.push(sample);
-        if frame.len() < FRAME {
+        if frame.len() < samples {
             continue;
         }
         if vad.is_voice_segment(&frame).unwrap_or(false) {
@@ -50,7 +50,7 @@ pub fn obvious(call: &Path, agent: &Path, speech: &Path) -> Result<u64, hound::E
             }
             tail = TAIL_FRAMES + 1;
         }
-        let whole = std::mem::replace(&mut frame, Vec::with_capacity(FRAME));
+        let whole = std::mem::replace(&mut frame, Vec::with_capacity(samples));
         if tail > 0 {
             tail -= 1;
             keep(&whole, &mut agent, &mut speech)?;

@@ -1,0 +1,173 @@
+//! How many live calls one core carries without sockets: N calls of 8 kHz stereo on one thread, every one given 20 ms of
+//! sound every 20 ms, through levels, guard, doubt, tones, detectors in banks of sixteen, lead-in and tail to where it goes.
+//! What a tick takes by the clock is told: the median, what 99 of 100 do not exceed, and the longest; and how much of a
+//! core's time all of them took, in which what else the machine does has no part.
+//!
+//!     cargo bench --bench engine -- --calls 4000
+//!     cargo bench --bench engine -- --search        the most calls whose ticks' p99 is 20 ms
+//!     --outlet files|memory    files: the worker of a live call with its files, journal and checkpoints, in a directory of
+//!                              its own (--out, /dev/shm); memory: the call alone, its tracks buffered and digested as the
+//!                              store does, and let go
+//!     --turns T                1: each tick a frame of each call; 6: each tick six frames of a sixth of them, as shards do
+//!     --granted PERCENT        calls whose customer is stored as well (50)
+//!     --seconds S              measured (10), after 2 s that are not
+//!
+//! Ticks lie 20 ms apart, and the core sleeps in between, as it does in service. Calls do not begin together. What is left
+//! out is how sound gets there: sockets, jitter buffers, rings.
+
+#[path = "../calls/mod.rs"]
+mod calls;
+mod files;
+mod memory;
+mod seats;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use self::files::{Desk, Files};
+use self::memory::Memory;
+use self::seats::{Groups, Seat, Sound};
+
+const TICK: Duration = Duration::from_millis(20);
+const TICKS_PER_SECOND: usize = 50;
+/// Not measured, in front.
+const WARM_UP_TICKS: usize = 2 * TICKS_PER_SECOND;
+/// Where a core carries no more.
+const FULL_MS: f64 = 20.0;
+/// How closely that is searched for.
+const CLOSE: f64 = 1.04;
+const USAGE: &str = "usage: engine [--calls N,N…] [--search] [--outlet files|memory] [--turns T] [--granted PERCENT] \
+                     [--seconds S] [--out DIR]";
+
+/// What was asked for.
+struct Wanted {
+    calls: Vec<usize>,
+    search: bool,
+    files: bool,
+    turns: usize,
+    granted: usize,
+    seconds: usize,
+    out: PathBuf,
+}
+
+fn wanted() -> Result<Wanted, Box<dyn Error>> {
+    let (calls, out) = (vec![4_000], "/dev/shm".into());
+    let mut wanted = Wanted { calls, search: false, files: false, turns: 1, granted: 50, seconds: 10, out };
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench"); // cargo says so
+    while let Some(flag) = arguments.next() {
+        if flag == "--search" {
+            wanted.search = true;
+            continue;
+        }
+        let value = arguments.next().ok_or(USAGE)?;
+        match (flag.as_str(), value.as_str()) {
+            ("--calls", _) => wanted.calls = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
+            ("--outlet", "files" | "memory") => wanted.files = value == "files",
+            ("--turns", _) => wanted.turns = value.parse::<usize>()?.max(1),
+            ("--granted", _) => wanted.granted = value.parse()?,
+            ("--seconds", _) => wanted.seconds = value.parse()?,
+            ("--out", _) => wanted.out = value.into(),
+            _ => return Err(USAGE.into()),
+        }
+    }
+    Ok(wanted)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let wanted = wanted()?;
+    let sound = Sound::new(&calls::samples()?);
+    println!("oneside {}, {}", env!("CARGO_PKG_VERSION"), machine());
+    println!("| calls | outlet | frames a turn | customers stored | p50 ms | p99 ms | max ms | of a core |");
+    println!("|--:|---|--:|--:|--:|--:|--:|--:|");
+    if wanted.search {
+        return search(&wanted, &sound);
+    }
+    for calls in &wanted.calls {
+        measure(&wanted, &sound, *calls)?;
+    }
+    Ok(())
+}
+
+/// Doubles the calls until a core does not carry them, then halves what lies between.
+fn search(wanted: &Wanted, sound: &Sound) -> Result<(), Box<dyn Error>> {
+    let (mut carried, mut too_many) = (0, None);
+    let mut calls = wanted.calls[0];
+    while too_many.is_none_or(|limit| limit as f64 > carried as f64 * CLOSE) && calls > 0 {
+        if measure(wanted, sound, calls)? <= FULL_MS {
+            carried = calls;
+        } else {
+            too_many = Some(calls);
+        }
+        calls = too_many.map_or(calls * 2, |limit: usize| carried.midpoint(limit));
+    }
+    println!("\n{carried} calls: the most of those tried whose p99 is at most {FULL_MS} ms");
+    Ok(())
+}
+
+/// The p99 of so many calls' ticks, ms.
+fn measure(wanted: &Wanted, sound: &Sound, calls: usize) -> Result<f64, Box<dyn Error>> {
+    let is_granted = |call: usize| call % 100 < wanted.granted;
+    if wanted.files {
+        let desk = Desk::new(&wanted.out)?;
+        let seats = (0..calls).map(|call| Files::begin(&desk, sound, call, wanted.turns, is_granted(call)));
+        tell(wanted, calls, &mut Groups::new(seats.collect::<Result<_, _>>()?, sound))
+    } else {
+        let seats = (0..calls).map(|call| Memory::begin(call, is_granted(call)));
+        tell(wanted, calls, &mut Groups::new(seats.collect(), sound))
+    }
+}
+
+fn tell<S: Seat>(wanted: &Wanted, calls: usize, groups: &mut Groups<S>) -> Result<f64, Box<dyn Error>> {
+    groups.spread();
+    let ticks = wanted.seconds * TICKS_PER_SECOND;
+    let mut took = Vec::with_capacity(ticks);
+    let mut next = Instant::now();
+    let mut used = None;
+    for tick in 0..WARM_UP_TICKS + ticks {
+        if tick == WARM_UP_TICKS {
+            used = used_seconds();
+        }
+        let began = Instant::now();
+        groups.turn(tick % wanted.turns, wanted.turns);
+        if tick >= WARM_UP_TICKS {
+            took.push(began.elapsed().as_secs_f64() * 1e3);
+        }
+        // Who is late goes on from where he is.
+        next = (next + TICK).max(Instant::now());
+        std::thread::sleep(next.saturating_duration_since(Instant::now()));
+    }
+    let used = used_seconds().zip(used).map(|(after, before)| after - before);
+    groups.check()?;
+    // What one core has for so many ticks, whether they were in time or not.
+    let whole = ticks as f64 * TICK.as_secs_f64();
+    let busy = used.map_or("?".into(), |used| format!("{:.0}", used * 100.0 / whole));
+    took.sort_by(f64::total_cmp);
+    let at = |percent: usize| took[(ticks * percent).div_ceil(100).clamp(1, ticks) - 1];
+    let outlet = if wanted.files { "files" } else { "memory" };
+    println!(
+        "| {calls} | {outlet} | {} | {} % | {:.2} | {:.2} | {:.2} | {busy} % |",
+        wanted.turns,
+        wanted.granted,
+        at(50),
+        at(99),
+        at(100),
+    );
+    Ok(at(99))
+}
+
+/// Processor time of this thread, seconds; nothing where the system does not say.
+fn used_seconds() -> Option<f64> {
+    let said = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(said.split(' ').next()?.parse::<f64>().ok()? / 1e9)
+}
+
+/// The processor, and what system it runs.
+fn machine() -> String {
+    let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    let (model, system) = (model.map_or("?", |(_, model)| model.trim()), read("/proc/sys/kernel/osrelease"));
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    format!("{model}, {cores} cores, {} {}", std::env::consts::OS, system.trim())
+}
