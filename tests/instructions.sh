@@ -25,7 +25,7 @@ fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 program=${PROGRAM:-${CARGO_TARGET_DIR:-target}/release/examples/instructions}
-if [ -z "${PROGRAM:-}" ]; then cargo build --locked --quiet --release --example instructions; fi
+if [ -z "${PROGRAM:-}" ]; then cargo build --locked --quiet --release --no-default-features --example instructions; fi
 
 # Every time `counted` is left what it did is laid down, in a file of its own.
 valgrind --tool=callgrind --callgrind-out-file="$work/out" --toggle-collect='*::counted' --dump-after='*::counted' \

@@ -130,7 +130,8 @@
 //! | `oneside_free_bytes` | gauge: room where recordings go, the least that a call in hand found when it began |
 //! | `oneside_sweep_seconds` | histogram: how long a worker's turn took; one comes every 20 ms |
 //! | `oneside_sweeps_total`, `oneside_sweep_ms{quantile}` | the same as a count, and as a gauge of quantiles since the start |
-//! | `oneside_rtp_packets_total{what}` | RTP, by what was made of it: `packets` that counted, `lost`, `late`, `foreign` …; as of at most 200 ms ago |
+//! | `oneside_rtp_packets_total{what}` | RTP, by what was made of it: `packets` that counted, `late`, `foreign` …; as of at most 200 ms ago |
+//! | `oneside_rtp_packets_lost` | RTP packets that were sent and have not come; it falls when one comes late |
 //! | `oneside_connections_total{source,outcome}` | who knocked at a listener: `accepted`, `not_allowed`, `too_many`, `no_handshake` |
 //! | `oneside_websocket_requests_total{source,outcome}` | requests to open a WebSocket: `opened`, `unfinished`, `no_route`, `unauthorized` |
 //! | `oneside_audiosocket_faults_total{source,what}` | what AudioSocket's clients did wrong: `unknown` and `malformed` messages, a told `error`, a message that was `torn`, sound of an `other_coding`, messages that came too `early` |

@@ -123,7 +123,11 @@ impl<'a> Together<'a> {
             seat.take_in(block, *watch);
         }
         for bank in 0..self.banks.len() {
-            if let Err(JobError::Panic(what)) = guarded(|| Ok(self.decide(bank))) {
+            let decided = guarded(|| {
+                self.decide(bank);
+                Ok(())
+            });
+            if let Err(JobError::Panic(what)) = decided {
                 self.break_off(bank, &what);
             }
         }

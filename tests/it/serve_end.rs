@@ -95,3 +95,19 @@ fn a_call_that_hangs_up_has_all_that_had_arrived() {
     assert_eq!(server.wait_ended(call)["result"], "recorded");
     is_laid(&server.out, call, &spoken[..sent]);
 }
+
+/// A call that is closed over the API: its source hangs up, and what it kept of the call is given back.
+#[test]
+fn a_call_that_is_closed_is_hung_up() {
+    let source = format!("{RTP}[serve.siprec]\nlisten_udp = \"127.0.0.1:0\"\nagent_label = \"1\"\n");
+    let mut server = Server::start_with("end-close-siprec", TOP, &source);
+    let call = "abab0000bbbb0002";
+    let mut client = Recorder::new(server.address_of("siprec/udp"), false, call);
+    client.invite(str::to_owned);
+    let talk = Talk::begin(&client.ports, [speech(5, 1), vec![0; 5 * 8_000]]);
+    talk.wait(2.5);
+    let (status, ended) = server.request("POST", &format!("/v1/calls/{call}/close"), Some(json!({})));
+    assert_eq!((status, &ended["result"]), (200, &json!("recorded")), "{ended}");
+    client.is_hung_up();
+    talk.end();
+}
