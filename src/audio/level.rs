@@ -13,8 +13,6 @@
 //!
 //! **Limits.** A frame may have any length; energies cannot overflow below 2^24 samples. No allocation, no clock.
 
-use super::{Work, wide};
-
 /// 256 x log2 of a mean power in the band; 0 is digital silence or next to it, full scale is below 6,912.
 pub type Level = i16;
 
@@ -71,13 +69,12 @@ pub fn measure(agent: &[i16], customer: &[i16]) -> Levels {
     let len = agent.len().min(customer.len());
     let (agent, customer) = (&agent[..len], &customer[..len]);
     if let (Ok(agent), Ok(customer)) = (agent.try_into(), customer.try_into()) {
-        return wide(Measure { agent, customer });
+        return measure_8k(agent, customer);
     }
-    wide(MeasureAny { agent, customer })
+    measure_any(agent, customer)
 }
 
 /// Frames of any length, equal on both sides.
-#[inline(always)]
 fn measure_any(agent: &[i16], customer: &[i16]) -> Levels {
     let len = agent.len();
     let half = len / 2;
@@ -130,21 +127,18 @@ fn mean(sum: u64, count: u64) -> Level {
     if sum == 0 { 0 } else { (log2(sum) - log2(count)).max(0) as Level }
 }
 
-#[inline(always)]
 fn peak(samples: &[i16]) -> u16 {
     let (low, high) = samples.iter().fold((0i16, 0i16), |(low, high), &x| (low.min(x), high.max(x)));
     low.unsigned_abs().max(high.unsigned_abs())
 }
 
 /// A difference of two samples, a quarter of its size, clipped at half of full scale: -4,096 to 4,095.
-#[inline(always)]
 fn step(before: i16, after: i16) -> i16 {
     let difference = after.saturating_sub(before);
     difference.saturating_add(difference).saturating_add(4) >> 3
 }
 
 /// Sums at about 8 kHz, in plain loops that the compiler turns into multiply-adds.
-#[inline(always)]
 fn plain(agent: &[i16], customer: &[i16]) -> Sums {
     let count = agent.len().saturating_sub(2);
     let mut sums = Sums { count: count as u64, ..Sums::default() };
@@ -161,7 +155,6 @@ fn plain(agent: &[i16], customer: &[i16]) -> Sums {
 }
 
 /// Agent squared, customer squared and their product over at most [`CHUNK`] differences of two samples apart.
-#[inline(always)]
 fn products(agent: &[i16], customer: &[i16]) -> [i32; 3] {
     let count = agent.len() - 2;
     let (a0, a2) = (&agent[..count], &agent[2..count + 2]);
@@ -184,40 +177,9 @@ const UNIT_8K: usize = 80;
 #[repr(align(16))]
 struct Steps([i16; UNIT_8K]);
 
-/// A frame to be measured.
-struct Measure<'a> {
-    agent: &'a [i16; 160],
-    customer: &'a [i16; 160],
-}
-
-impl Work for Measure<'_> {
-    type Output = Levels;
-
-    #[inline(always)]
-    fn call(self) -> Levels {
-        measure_8k(self.agent, self.customer)
-    }
-}
-
-/// A frame of another length to be measured.
-struct MeasureAny<'a> {
-    agent: &'a [i16],
-    customer: &'a [i16],
-}
-
-impl Work for MeasureAny<'_> {
-    type Output = Levels;
-
-    #[inline(always)]
-    fn call(self) -> Levels {
-        measure_any(self.agent, self.customer)
-    }
-}
-
 /// What [`plain`] measures, for 160 samples. With the lengths fixed and differences and products apart, the compiler
 /// makes both of whole registers: on x86-64 that takes 60 % of the time. The shapes of these loops, and what is inlined
 /// and what is not, decide about that; measure before touching them.
-#[inline(always)]
 fn measure_8k(agent: &[i16; 160], customer: &[i16; 160]) -> Levels {
     let (a, c) = ([steps(agent, 0), steps(agent, 78)], [steps(customer, 0), steps(customer, 78)]);
     // A sum of squares has no sign.
@@ -248,7 +210,7 @@ fn steps(samples: &[i16; 160], from: usize) -> Steps {
     steps
 }
 
-#[inline(always)]
+#[inline(never)]
 fn product(a: &Steps, b: &Steps) -> i64 {
     part::<32>(a, b, 0) + part::<32>(a, b, 32) + part::<16>(a, b, 64)
 }
@@ -264,7 +226,6 @@ fn part<const N: usize>(a: &Steps, b: &Steps, from: usize) -> i64 {
 }
 
 /// Sums at higher rates: every `fold` samples are averaged into one first.
-#[inline(always)]
 fn folded(agent: &[i16], customer: &[i16], fold: usize) -> Sums {
     // A unit has fewer than 80 x (fold + 1) samples, so at most 120 averages.
     let (mut a, mut c) = ([0; 120], [0; 120]);
@@ -279,7 +240,6 @@ fn folded(agent: &[i16], customer: &[i16], fold: usize) -> Sums {
     }
 }
 
-#[inline(always)]
 fn average<'a, const FOLD: usize>(samples: &[i16], out: &'a mut [i16; 120]) -> &'a [i16] {
     let (groups, _) = samples.as_chunks::<FOLD>();
     for (out, group) in out.iter_mut().zip(groups) {
@@ -288,7 +248,6 @@ fn average<'a, const FOLD: usize>(samples: &[i16], out: &'a mut [i16; 120]) -> &
     &out[..groups.len().min(120)]
 }
 
-#[inline(always)]
 fn thin<'a>(samples: &[i16], fold: usize, out: &'a mut [i16; 120]) -> &'a [i16] {
     let groups = samples.chunks_exact(fold);
     let count = groups.len().min(120);
@@ -299,5 +258,109 @@ fn thin<'a>(samples: &[i16], fold: usize, out: &'a mut [i16; 120]) -> &'a [i16] 
 }
 
 #[cfg(test)]
-#[path = "level_tests.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn tone(len: usize, period: usize, size: i16) -> Vec<i16> {
+        (0..len).map(|t| if t % period < period / 2 { size } else { -size }).collect()
+    }
+
+    #[test]
+    fn six_decibels_more_are_512_levels_more() {
+        let quiet = measure(&tone(160, 8, 1_000), &tone(160, 8, 2_000));
+        assert!((quiet.customer[0] - quiet.agent[0] - 512).abs() <= 4, "{quiet:?}");
+        assert!((quiet.agent[0] - quiet.agent[1]).abs() <= 8, "{quiet:?}");
+    }
+
+    #[test]
+    fn the_same_sound_has_the_same_level_at_every_rate() {
+        let at_8k = measure(&tone(160, 8, 1_000), &[0; 160]).agent[1];
+        for fold in [2usize, 3, 6] {
+            let frame = tone(160 * fold, 8 * fold, 1_000);
+            let level = measure(&frame, &vec![0; frame.len()]).agent[1];
+            assert!((level - at_8k).abs() < 90, "fold {fold}: {level} against {at_8k}");
+        }
+    }
+
+    #[test]
+    fn rumble_and_a_constant_are_not_heard() {
+        let constant = measure(&[i16::MIN; 160], &[i16::MAX; 160]);
+        assert_eq!((constant.agent, constant.customer, constant.agent_peak), ([0, 0], [0, 0], 32_768));
+        let ramp: Vec<i16> = (0..160).collect();
+        let voice = measure(&tone(160, 8, 80), &ramp);
+        assert!(voice.agent[1] - voice.customer[1] > 1_500, "{voice:?}");
+    }
+
+    #[test]
+    fn the_loudest_square_does_not_overflow() {
+        for period in [2usize, 4, 6] {
+            for len in [160usize, 161, 220, 221, 222, 319] {
+                let square: Vec<i16> =
+                    (0..len).map(|t| if t % period < period / 2 { i16::MAX } else { i16::MIN }).collect();
+                let levels = measure(&square, &square);
+                assert_eq!(levels.agent_energy, exact(&square), "period {period}, {len} samples");
+                assert_eq!(levels.dot, exact(&square) as i64);
+            }
+        }
+    }
+
+    /// The energy of a frame at 8 to 16 kHz, in 64-bit steps of its own.
+    fn exact(samples: &[i16]) -> u64 {
+        let (len, half) = (samples.len(), samples.len() / 2);
+        let upto = len.min((half - 2).div_ceil(8) * 8 + 2);
+        let from = len - len.min((len - half).div_ceil(8) * 8 + 2);
+        let units = [&samples[..upto], &samples[from..]];
+        let square = |w: &[i16]| {
+            let twice = (2 * (i64::from(w[2]) - i64::from(w[0])).clamp(-32_768, 32_767)).clamp(-32_768, 32_767);
+            ((twice + 4).min(32_767).div_euclid(8) as u64).wrapping_mul((twice + 4).min(32_767).div_euclid(8) as u64)
+        };
+        units.iter().flat_map(|unit| unit.windows(3).map(square)).sum()
+    }
+
+    #[test]
+    fn the_quick_way_measures_the_same() {
+        let mut mixed = 1u32;
+        let mut noise = |shift: usize| -> [i16; 160] {
+            std::array::from_fn(|_| {
+                mixed = mixed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (mixed >> 16) as i16 >> shift
+            })
+        };
+        for seed in 0..2_000 {
+            let (agent, customer) = (noise(seed % 16), noise(seed / 16 % 16));
+            assert_eq!(measure_8k(&agent, &customer), measure_any(&agent, &customer));
+        }
+        for edge in [[i16::MIN, i16::MAX], [i16::MAX, i16::MIN], [0, i16::MIN]] {
+            let agent = std::array::from_fn(|t| edge[t / 2 % 2]);
+            let customer = std::array::from_fn(|t| edge[t % 2]);
+            assert_eq!(measure_8k(&agent, &customer), measure_any(&agent, &customer));
+            assert_eq!(measure_8k(&agent, &agent), measure_any(&agent, &agent));
+        }
+    }
+
+    #[test]
+    fn twin_and_opposite_channels_show_in_the_dot_product() {
+        let voice = tone(160, 10, 3_000);
+        let other: Vec<i16> = voice.iter().map(|x| -x).collect();
+        let twin = measure(&voice, &voice);
+        assert_eq!(twin.dot, twin.agent_energy as i64);
+        let opposite = measure(&voice, &other);
+        assert!(opposite.dot < -(opposite.agent_energy as i64) * 9 / 10);
+    }
+
+    #[test]
+    fn any_length_down_to_none_is_measured() {
+        for len in 0..400 {
+            let levels = measure(&vec![-1_000; len], &vec![9; len]);
+            assert_eq!(levels.agent_peak, if len == 0 { 0 } else { 1_000 });
+        }
+    }
+
+    #[test]
+    fn power_undoes_the_logarithm() {
+        for x in [1u64, 2, 3, 100, 255, 4_096, 1_000_003, 1 << 26] {
+            let back = power(log2(x) as Level);
+            assert!(back.abs_diff(x) * 100 <= x.max(100), "{x} came back as {back}");
+        }
+    }
+}

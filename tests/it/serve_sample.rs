@@ -164,7 +164,8 @@ fn the_sample_records_a_call_by_each_of_its_sources() {
         let (first, last) = in_place(&track(&server.out.join(format!("{name}.customer.wav"))), &heard(customer));
         let pressed = KEY * MESSAGE;
         assert!(first + MESSAGE >= pressed && first < pressed + 16_000, "{name}: the customer from {first}");
-        assert!(last > 6 * 8_000 + 4_000, "{name}: the customer to {last}");
+        // Nothing withdrew it: it goes on to the end of the call, less what a busy machine was late by.
+        assert!(last > 6 * 8_000, "{name}: the customer to {last}");
         stored_as.push(name.to_owned());
     }
     drop(calls);
