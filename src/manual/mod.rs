@@ -8,6 +8,7 @@
 //! * [`guard`]: whose voice is in the agent's microphone: how the guard decides, its defaults and why.
 //! * [`live`]: calls from pipes and devices: what counts when, what a kill costs, which system can do what.
 //! * [`serve`]: calls of media servers: who is who, pace, time, consent, limits.
+//! * [`speed`]: where the time goes, how a batch is decided, what was tried and thrown away.
 //! * [`law`]: the reading of the law that the defaults follow.
 //!
 //! The figures stand in the README, measured.
@@ -21,3 +22,4 @@ pub mod law;
 pub mod live;
 pub mod memory;
 pub mod serve;
+pub mod speed;

@@ -94,11 +94,13 @@ macro_rules! steps {
                 judge::<$lanes, N>(alone, heard, settings, speech)
             }
             assert!($(has($features) &&)? true, "the machine has these instructions");
-            // SAFETY: it was asked just now.
             #[allow(unused_unsafe)] // without a set of instructions nothing is unsafe
             Steps {
+                // SAFETY: the machine was asked just now.
                 decide: |g, h, f, s| unsafe { decide_here(g, h, f, s) },
+                // SAFETY: as above.
                 hear: |g, h, f, s| unsafe { hear_here(g, h, f, s) },
+                // SAFETY: as above.
                 judge: |g, h, s, d| unsafe { judge_here(g, h, s, d) },
             }
         }

@@ -1,0 +1,49 @@
+//! Where the time of a recording goes, what was done about it, what was thrown away, and what is still slow.
+//!
+//! The figures are those of one shared virtual machine (2 cores of an AMD EPYC of the fourth generation); only what was measured side by side
+//! can be compared. The README has the tables, `benches/` the programs that made them.
+//!
+//! # How a batch goes
+//!
+//! * A worker has up to sixteen calls in hand. It takes a block of each in (8,192 sample frames, so that all of it stays in a
+//!   core's second cache), decides the speech of all of them together in the lanes of one vector register
+//!   ([`lanes`](crate::voice::lanes)), and settles each call's frames one after the other. A seat that comes free takes the next
+//!   input. Before, one call was decided at a time, with seven lanes of eight idle: 44 % of the program's time; now 7 %.
+//! * **A call by itself** (three or fewer in hand) is cut: the filters take pieces of its next ten seconds side by side, a lane each.
+//!   A filter that begins with nothing is after a few frames, bit for bit, where it would be; each piece begins five frames
+//!   early, and what its filters remember there is compared with what those of the piece before remember at its end. Where they differ, the
+//!   piece is taken again: one in ten of extreme sounds made up for the test. What is learnt from frame to frame cannot be cut; but
+//!   its six bands do not depend on each other, and are judged side by side. Instructions of a frame: 1,346 in a full group of eight,
+//!   2,029 alone.
+//! * 16 kHz and 32 kHz are heard as they are, in lanes. 24, 40 and 48 kHz are brought to 8 kHz by a filter of integers
+//!   ([`decimate`](crate::audio::decimate)), any other rate by the crate `rubato`: 31,700 instructions a frame of 48 kHz, 99,100 with
+//!   rubato.
+//! * The look for keypad tones hears the second 10 ms of a frame first: a key has three such units in a row, so where none goes on and
+//!   the second is none, the first may be what it will. The same is found with half the work.
+//! * Plain loops (the guard's, the tones', taking two channels apart) are compiled a second time for AVX2 and chosen at run time
+//!   (the crate `pulp`). What is called in them has to be inlined; as closures they were not, and gained nothing.
+//! * Whole frames go to the store at once where both halves are kept for the same reason.
+//!
+//! `--detector webrtc` decides with the crate `webrtc-vad` instead, call by call; the decisions are the same, and tests hold them to it.
+//!
+//! # What the guard costs
+//!
+//! Levels 56 ns, guard with levels 150 ns, guard and doubt together 227 ns in a call's first ten seconds (while delayed copies are looked
+//! for, about 45 ns of it); `cargo bench --bench frame`, on a day when the detector alone took 1,430 ns a frame by itself. In the
+//! batch, where that detector takes about 120, the guard is the largest single part.
+//!
+//! # Tried and thrown away
+//!
+//! * **Levels in wide registers**: the same loops, inlined into a function for AVX2, took 225 ns instead of 56; what the compiler makes of
+//!   them depends on their shapes. They stand as they were.
+//! * **Decimation in pairs of products**, as the instruction is made: 63,300 instructions a frame; in powers of two: 31,700.
+//! * **A mapped file**: it saves a copy (5 % of the time), and a file that is cut short while it is read, on a network share for one, would
+//!   kill the program and all calls in hand. Files are read in blocks of 64 KiB.
+//! * **Judging one call in a group of eight**: 700 ns a frame, most of it for lanes that nobody was in.
+//! * For calls of media servers: `recvmmsg` (no gain with a socket for each party), transparent huge pages (within the noise), fetching
+//!   ahead what a call needs (3 %).
+//!
+//! # What is still slow
+//!
+//! A third of a batch's time is the kernel's: copying what is read and written, finding pages for it. What is left is spread: BLAKE3 7 %, the
+//! detector 7 %, the guard and the levels about a sixth, the tones a tenth, the rest in keeping the account of every 10 ms.
