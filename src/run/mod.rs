@@ -2,8 +2,8 @@
 //!
 //! * [`drive`]: one recording through one call, into any outlet.
 //! * [`job`]: one input of a batch: the orders for it, and what becomes of it.
-//! * [`underway`]: one input on its way: skip, drive, store, dispose.
-//! * [`together`]: what one worker has in hand, decided together.
+//! * `underway`: one input on its way: skip, drive, store, dispose.
+//! * `together`: what one worker has in hand, decided together.
 //! * [`desk`]: the whole batch: workers, the stop flag, what is told to whoever watches.
 //! * [`hardening`]: no core dumps.
 //! * [`mod@line`]: what is delivered, taken apart, converted and cut into frames.
