@@ -13,6 +13,12 @@
 //!
 //! **Limits.** A frame may have any length; energies cannot overflow below 2^24 samples. No allocation, no clock.
 
+use super::by_sixteen;
+use super::narrow::{Narrowed, narrow};
+use registers::{Frame, Frame8k};
+
+mod registers;
+
 /// 256 x log2 of a mean power in the band; 0 is digital silence or next to it, full scale is below 6,912.
 pub type Level = i16;
 
@@ -66,27 +72,38 @@ impl Levels {
 /// goes. The first unit is the first `len / 2` samples.
 #[must_use]
 pub fn measure(agent: &[i16], customer: &[i16]) -> Levels {
+    let fold = (agent.len().min(customer.len()) / 160).max(1);
+    measure_narrowed(agent, customer, &narrow(agent, customer, fold, &mut None))
+}
+
+/// The same of a frame that was [narrowed](narrow) already.
+#[must_use]
+pub fn measure_narrowed(agent: &[i16], customer: &[i16], narrowed: &Narrowed<'_>) -> Levels {
     let len = agent.len().min(customer.len());
     let (agent, customer) = (&agent[..len], &customer[..len]);
     if let (Ok(agent), Ok(customer)) = (agent.try_into(), customer.try_into()) {
-        return measure_8k(agent, customer);
+        return by_sixteen(Frame8k { agent, customer });
     }
-    measure_any(agent, customer)
+    let ([a, b], [c, d]) = (narrowed.agent, narrowed.customer);
+    if let (Ok(a), Ok(b), Ok(c), Ok(d)) = (a.try_into(), b.try_into(), c.try_into(), d.try_into()) {
+        return by_sixteen(Frame { whole: agent, agent: [a, b], customer: [c, d] });
+    }
+    measure_any(agent, customer, narrowed)
 }
 
 /// Frames of any length, equal on both sides.
-fn measure_any(agent: &[i16], customer: &[i16]) -> Levels {
+fn measure_any(agent: &[i16], customer: &[i16], narrowed: &Narrowed<'_>) -> Levels {
     let len = agent.len();
     let half = len / 2;
-    let fold = (len / 160).max(1);
-    let (first, second) = if fold == 1 {
+    let (first, second) = if narrowed.fold == 1 {
         // Whole eights of differences: the first unit may reach up to seven samples into the second, the second as far
         // back into the first. Nothing reaches into another frame: no sample is kept for the next one (MIN-01).
         let upto = (half.saturating_sub(2).next_multiple_of(8) + 2).min(len);
         let from = len - ((len - half).next_multiple_of(8) + 2).min(len);
         (plain(&agent[..upto], &customer[..upto]), plain(&agent[from..], &customer[from..]))
     } else {
-        (folded(&agent[..half], &customer[..half], fold), folded(&agent[half..], &customer[half..], fold))
+        let Narrowed { agent, customer, .. } = narrowed;
+        (plain(agent[0], customer[0]), plain(agent[1], customer[1]))
     };
     let mut levels = Levels {
         agent: [mean(first.agent, first.count), mean(second.agent, second.count)],
@@ -170,93 +187,6 @@ fn products(agent: &[i16], customer: &[i16]) -> [i32; 3] {
     [aa, cc, ac]
 }
 
-/// Differences in a unit of the commonest frame, 160 samples.
-const UNIT_8K: usize = 80;
-
-/// Aligned, so that a register of them is one operand.
-#[repr(align(16))]
-struct Steps([i16; UNIT_8K]);
-
-/// What [`plain`] measures, for 160 samples. With the lengths fixed and differences and products apart, the compiler
-/// makes both of whole registers: on x86-64 that takes 60 % of the time. The shapes of these loops, and what is inlined
-/// and what is not, decide about that; measure before touching them.
-fn measure_8k(agent: &[i16; 160], customer: &[i16; 160]) -> Levels {
-    let (a, c) = ([steps(agent, 0), steps(agent, 78)], [steps(customer, 0), steps(customer, 78)]);
-    // A sum of squares has no sign.
-    let energies = |side: &[Steps; 2]| [product(&side[0], &side[0]) as u64, product(&side[1], &side[1]) as u64];
-    let (agent_energies, customer_energies) = (energies(&a), energies(&c));
-    let level = |sum: u64| mean(sum, UNIT_8K as u64);
-    let mut levels = Levels {
-        agent: agent_energies.map(level),
-        customer: customer_energies.map(level),
-        agent_energy: agent_energies[0] + agent_energies[1],
-        customer_energy: customer_energies[0] + customer_energies[1],
-        dot: 0,
-        agent_peak: peak(agent),
-    };
-    if levels.may_be_twins() {
-        levels.dot = product(&a[0], &c[0]) + product(&a[1], &c[1]);
-    }
-    levels
-}
-
-/// Differences of two samples apart, beginning at `from`.
-#[inline(always)]
-fn steps(samples: &[i16; 160], from: usize) -> Steps {
-    let mut steps = Steps([0; UNIT_8K]);
-    for i in 0..UNIT_8K {
-        steps.0[i] = step(samples[from + i], samples[from + i + 2]);
-    }
-    steps
-}
-
-#[inline(never)]
-fn product(a: &Steps, b: &Steps) -> i64 {
-    part::<32>(a, b, 0) + part::<32>(a, b, 32) + part::<16>(a, b, 64)
-}
-
-/// The products of a power of two of differences: a sum of so many is a tree of multiply-adds.
-#[inline(always)]
-fn part<const N: usize>(a: &Steps, b: &Steps, from: usize) -> i64 {
-    let mut sum = 0i32;
-    for i in from..from + N {
-        sum += i32::from(a.0[i]) * i32::from(b.0[i]);
-    }
-    i64::from(sum)
-}
-
-/// Sums at higher rates: every `fold` samples are averaged into one first.
-fn folded(agent: &[i16], customer: &[i16], fold: usize) -> Sums {
-    // A unit has fewer than 80 x (fold + 1) samples, so at most 120 averages.
-    let (mut a, mut c) = ([0; 120], [0; 120]);
-    match fold {
-        2 => plain(average::<2>(agent, &mut a), average::<2>(customer, &mut c)),
-        3 => plain(average::<3>(agent, &mut a), average::<3>(customer, &mut c)),
-        4 => plain(average::<4>(agent, &mut a), average::<4>(customer, &mut c)),
-        5 => plain(average::<5>(agent, &mut a), average::<5>(customer, &mut c)),
-        6 => plain(average::<6>(agent, &mut a), average::<6>(customer, &mut c)),
-        // Beyond 56 kHz: take the first six of every `fold` samples.
-        _ => plain(thin(agent, fold, &mut a), thin(customer, fold, &mut c)),
-    }
-}
-
-fn average<'a, const FOLD: usize>(samples: &[i16], out: &'a mut [i16; 120]) -> &'a [i16] {
-    let (groups, _) = samples.as_chunks::<FOLD>();
-    for (out, group) in out.iter_mut().zip(groups) {
-        *out = (group.iter().map(|&x| i32::from(x)).sum::<i32>() / FOLD as i32) as i16;
-    }
-    &out[..groups.len().min(120)]
-}
-
-fn thin<'a>(samples: &[i16], fold: usize, out: &'a mut [i16; 120]) -> &'a [i16] {
-    let groups = samples.chunks_exact(fold);
-    let count = groups.len().min(120);
-    for (out, group) in out.iter_mut().zip(groups) {
-        *out = (group[..6].iter().map(|&x| i32::from(x)).sum::<i32>() / 6) as i16;
-    }
-    &out[..count]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,21 +250,31 @@ mod tests {
     #[test]
     fn the_quick_way_measures_the_same() {
         let mut mixed = 1u32;
-        let mut noise = |shift: usize| -> [i16; 160] {
+        let mut noise = |shift: usize| -> [i16; 960] {
             std::array::from_fn(|_| {
                 mixed = mixed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 (mixed >> 16) as i16 >> shift
             })
         };
+        let compare = |agent: &[i16], customer: &[i16]| {
+            let mut room = None;
+            let narrowed = narrow(agent, customer, agent.len() / 160, &mut room);
+            assert_eq!(measure(agent, customer), measure_any(agent, customer, &narrowed));
+        };
         for seed in 0..2_000 {
             let (agent, customer) = (noise(seed % 16), noise(seed / 16 % 16));
-            assert_eq!(measure_8k(&agent, &customer), measure_any(&agent, &customer));
+            for len in [160, 320, 480, 640, 960] {
+                compare(&agent[..len], &customer[..len]);
+                compare(&agent[..len], &agent[..len]);
+            }
         }
         for edge in [[i16::MIN, i16::MAX], [i16::MAX, i16::MIN], [0, i16::MIN]] {
-            let agent = std::array::from_fn(|t| edge[t / 2 % 2]);
-            let customer = std::array::from_fn(|t| edge[t % 2]);
-            assert_eq!(measure_8k(&agent, &customer), measure_any(&agent, &customer));
-            assert_eq!(measure_8k(&agent, &agent), measure_any(&agent, &agent));
+            for len in [160, 320, 960] {
+                let agent: Vec<i16> = (0..len).map(|t| edge[t / 2 % 2]).collect();
+                let customer: Vec<i16> = (0..len).map(|t| edge[t % 2]).collect();
+                compare(&agent, &customer);
+                compare(&agent, &agent);
+            }
         }
     }
 

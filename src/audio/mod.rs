@@ -7,12 +7,15 @@ pub mod align;
 pub mod decimate;
 pub mod frame;
 pub mod level;
+pub mod narrow;
 pub mod rate;
+mod sixteen;
 pub mod time;
 mod wide;
 
 pub use frame::{Agent, Customer, Frame, Party, Stereo};
 pub use level::Levels;
+pub use sixteen::{BySixteen, Sixteen, by_sixteen};
 pub use time::{MediaTime, Span, frame_end};
 pub use wide::{Work, wide};
 

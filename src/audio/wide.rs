@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 pub use pulp::NullaryFnOnce as Work;
 
-static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
+pub(super) static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
 
 /// Does the work with the widest registers. Its `call`, and what that calls, must be inlined (`#[inline(always)]`) to gain
 /// anything; that is why it is no closure.

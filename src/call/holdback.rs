@@ -54,7 +54,7 @@ impl Holdback {
     /// Takes in the newest frame. There must be room: the call lets the oldest go first.
     pub fn push(&mut self, frame: Frame<'_, Agent>, doubtful: bool, customer_active: [bool; 2], toned: [bool; 2]) {
         assert!(self.waiting < self.slots.len(), "the call lets a frame go before it takes one more");
-        let slot = (self.oldest + self.waiting) % self.slots.len();
+        let slot = self.slot(self.waiting);
         let length = frame.samples().len();
         self.slots[slot] = Waiting { at: frame.at(), length, doubtful, customer_active, toned };
         self.sound[slot * self.frame_max..][..length].copy_from_slice(frame.samples());
@@ -72,7 +72,7 @@ impl Holdback {
     /// The last halves that wait hold a tone, as is known only now.
     pub fn tone_before(&mut self, halves: usize) {
         for back in 0..halves.min(2 * self.waiting) {
-            let slot = (self.oldest + self.waiting - 1 - back / 2) % self.slots.len();
+            let slot = self.slot(self.waiting - 1 - back / 2);
             self.slots[slot].toned[1 - back % 2] = true;
         }
     }
@@ -80,7 +80,7 @@ impl Holdback {
     /// Wipes what waits of `span`: somebody masked it.
     pub fn wipe(&mut self, span: Span) {
         for waiting in 0..self.waiting {
-            let slot = (self.oldest + waiting) % self.slots.len();
+            let slot = self.slot(waiting);
             let Waiting { at, length, .. } = self.slots[slot];
             let inside = |place: MediaTime| place.0.saturating_sub(at.0).min(length as u64) as usize;
             let sound = &mut self.sound[slot * self.frame_max..][..length];
@@ -90,8 +90,14 @@ impl Holdback {
 
     /// Lets it go.
     pub fn pop(&mut self) {
-        self.oldest = (self.oldest + 1) % self.slots.len();
+        self.oldest = self.slot(1);
         self.waiting -= 1;
+    }
+
+    /// The place of the `number`-th frame that waits, or of the next one.
+    fn slot(&self, number: usize) -> usize {
+        let slot = self.oldest + number;
+        if slot < self.slots.len() { slot } else { slot - self.slots.len() }
     }
 }
 

@@ -7,6 +7,7 @@ use super::holdback::Holdback;
 use super::runs::Runs;
 use super::{CallResult, Closing, Opening, Outlet, Tally, Trace};
 use crate::audio::level::{self, ACTIVE};
+use crate::audio::narrow::{fold_of, narrow};
 use crate::audio::{Agent, Customer, FRAMES_PER_SECOND, Frame, Levels, MediaTime, Span, Stereo};
 use crate::bleed::{Ear, Reference, Unheard};
 use crate::consent::{Authority, Dropped, Effect, Event, Gate, Ledger, Outcome, Stamped};
@@ -118,6 +119,7 @@ impl Call {
     /// Takes an event. It counts from its place on the time line, or at once if that lies behind; events that are
     /// stamped ahead wait, and a mask among them is heeded from now on. May allocate.
     pub fn event(&mut self, stamped: Stamped) {
+        self.listen_to_customer();
         if stamped.at >= self.now {
             self.gate.foresee(&stamped);
         }
@@ -147,7 +149,9 @@ impl Call {
     /// other without gap and are at most 20 ms long.
     pub fn listen<'a>(&mut self, sound: &Stereo<'a>) -> Frame<'a, Agent> {
         assert_eq!(sound.span().from, self.now, "frames follow each other without gap");
-        let levels = level::measure(sound.agent.samples(), sound.customer.samples());
+        let mut room = None;
+        let narrowed = narrow(sound.agent.samples(), sound.customer.samples(), fold_of(self.rate_hz), &mut room);
+        let levels = level::measure_narrowed(sound.agent.samples(), sound.customer.samples(), &narrowed);
         let units = units(sound.span());
         let met = |gaps: &Gaps| [gaps.meets(units[0]), gaps.meets(units[1])];
         let unheard = Unheard { agent: met(&self.gaps[0]), customer: met(&self.gaps[1]) };
@@ -156,7 +160,7 @@ impl Call {
         if self.doubt.is_whole() {
             self.gate.quarantine();
         }
-        let toned = self.keypads.hear(sound, &levels);
+        let toned = self.keypads.hear(sound.span(), &narrowed, &levels);
         self.heard = Some(Heard { span: sound.span(), doubtful, customer_active: active(&levels), toned });
         sound.agent
     }

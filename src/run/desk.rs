@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel as channel;
 
+use super::by_two;
 use super::job::{Job, JobError, Orders};
 use super::together::{Together, files_each};
 use crate::archive::{self, ArchiveError};
@@ -97,8 +98,9 @@ fn work(batch: &Batch, stop: &AtomicBool, watch: &dyn Watch) -> BTreeMap<usize, 
     let (done, results) = channel::unbounded();
     let workers = batch.orders.settings.jobs.value.min(batch.inputs.len()).max(1);
     let files = files_each(workers);
+    let idle = batch.orders.settings.jobs.value.saturating_sub(workers);
     std::thread::scope(|scope| {
-        for _ in 0..workers {
+        for worker in 0..workers {
             let (queue, done) = (queue.clone(), done.clone());
             scope.spawn(move || {
                 let calls = batch.inputs.len().div_ceil(workers);
@@ -106,6 +108,10 @@ fn work(batch: &Batch, stop: &AtomicBool, watch: &dyn Watch) -> BTreeMap<usize, 
                     watch.finished(number, &result);
                     let _ = done.send((number, result)); // the receiver outlives the scope
                 };
+                while calls == 1 && worker < idle && !stop.load(Ordering::Relaxed) {
+                    let Ok(number) = queue.try_recv() else { return };
+                    told(number, by_two::take(batch, watch, number, || !stop.load(Ordering::Relaxed)));
+                }
                 let mut together = Together::new(batch, watch, calls, files);
                 loop {
                     while together.has_room() && !stop.load(Ordering::Relaxed) {

@@ -15,6 +15,9 @@ use crate::source::{Recording, SourceError};
 use crate::split::{ChannelMap, Delivery, Finding};
 use crate::voice::{Bank, Detection, Speech};
 
+/// Sample frames that are read at once: 32 KiB of stereo, which a processor's cache still holds when they are taken apart.
+const PIECE: usize = 8_192;
+
 /// How a recording is taken through its call.
 pub struct Course {
     /// The call's name.
@@ -37,18 +40,24 @@ pub struct Course {
 
 /// A recording on its way through its call.
 pub struct Drive<'r> {
+    pub(super) intake: Intake<'r>,
+    pub(super) call: Call,
+}
+
+/// A recording on its way to where it is cut into frames.
+pub struct Intake<'r> {
     recording: Box<dyn Recording + 'r>,
     rate_hz: u32,
     block: usize,
     delivery: Delivery,
-    call: Call,
-    cutter: Cutter,
-    sides: Sides,
+    pub(super) cutter: Cutter,
+    pub(super) sides: Sides,
     /// Nothing more will come: the last frame may be shorter.
-    ended: bool,
+    pub(super) ended: bool,
 }
 
-/// Interleaved samples on their way from the recording to the sides: one for all that a thread has in hand.
+/// Interleaved samples on their way from the recording to the sides: one for all that a thread has in hand. The next block
+/// takes the place of the last, and it is wiped when it is dropped.
 #[derive(Default)]
 pub struct Block(Zeroizing<Vec<i16>>);
 
@@ -78,66 +87,39 @@ impl<'r> Drive<'r> {
             tail_ms: course.tail_ms,
             reach_ms: 0,
         });
+        if events.is_empty() {
+            call.expect_no_event();
+        }
         for event in events {
             call.event(event);
         }
-        Drive {
+        let intake = Intake {
             recording,
             rate_hz,
             block: course.block,
             delivery: Delivery::Both(course.map),
-            call,
             cutter: Cutter::new(rate_hz),
             sides: Sides::in_blocks(course.block, input_hz, rate_hz),
             ended: false,
-        }
+        };
+        Drive { intake, call }
     }
 
-    /// The output's rate, Hz.
-    pub fn rate_hz(&self) -> u32 {
-        self.rate_hz
-    }
-
-    /// Takes in the next block. Sample frames of it; 0: the recording is at its end, and what waits now is the last.
-    pub fn take_in(&mut self, block: &mut Block) -> Result<usize, SourceError> {
-        let channels = self.delivery.channels();
-        let block = block.of(self.block * channels);
-        let frames = self.recording.read(block)?;
-        if frames == 0 {
-            self.ended = true;
-            self.sides.finish();
-        } else {
-            let read = &mut block[..frames * channels];
-            self.sides.take(&self.delivery, read);
-            read.fill(0);
-        }
-        Ok(frames)
-    }
-
-    /// Frames that wait to be settled.
-    pub fn waiting(&self) -> usize {
-        self.cutter.waiting(&self.sides, self.ended)
-    }
-
-    /// What the detector is to hear of the `number`-th of the frames that wait.
-    pub fn heard(&self, number: usize) -> &[i16] {
-        self.cutter.ahead(&self.sides, number)
+    /// The recording, where it is cut into frames.
+    pub fn intake(&mut self) -> &mut Intake<'r> {
+        &mut self.intake
     }
 
     /// Settles the frames that wait, decided so.
     pub fn settle(&mut self, speech: &[Speech], out: &mut impl Outlet) {
-        for speech in speech {
-            let listened = self.cutter.listen(MediaTime(u64::MAX), self.ended, &mut self.call, &mut self.sides);
-            assert!(listened, "a frame waits for each decision");
-            self.cutter.settle(*speech, &mut self.call, &self.sides, out);
-        }
-        self.cutter.let_go(&mut self.sides);
+        let Drive { intake: Intake { cutter, sides, ended, .. }, call } = self;
+        settle(cutter, sides, *ended, speech, call, out);
     }
 
     /// Closes the call, when nothing waits and the recording is at its end.
     pub fn close(self, out: &mut impl Outlet) -> Closing {
         let mut closing = self.call.close(out);
-        closing.findings.extend(self.recording.findings());
+        closing.findings.extend(self.intake.findings());
         closing
     }
 
@@ -149,11 +131,11 @@ impl<'r> Drive<'r> {
         out: &mut O,
         mut go_on: impl FnMut(usize, &O) -> bool,
     ) -> Result<Option<Closing>, SourceError> {
-        let mut bank = Bank::new(1, self.rate_hz, detection);
+        let mut bank = Bank::new(1, self.intake.rate_hz, detection);
         let (mut block, mut speech) = (Block::default(), Vec::new());
-        while !self.ended {
-            let frames = self.take_in(&mut block)?;
-            decide_alone(&mut bank, 0, &self, &mut speech);
+        while !self.intake.ended {
+            let frames = self.intake.take_in(&mut block)?;
+            decide_alone(&mut bank, 0, &self.intake, &mut speech);
             self.settle(&speech, out);
             if !go_on(frames, out) {
                 return Ok(None);
@@ -163,9 +145,68 @@ impl<'r> Drive<'r> {
     }
 }
 
+/// Settles frames of the sides, decided so. `last`: what is left counts as whole.
+pub fn settle(
+    cutter: &mut Cutter,
+    sides: &mut Sides,
+    last: bool,
+    speech: &[Speech],
+    call: &mut Call,
+    out: &mut impl Outlet,
+) {
+    for speech in speech {
+        let listened = cutter.listen(MediaTime(u64::MAX), last, call, sides);
+        assert!(listened, "a frame waits for each decision");
+        cutter.settle(*speech, call, sides, out);
+    }
+    cutter.let_go(sides);
+}
+
+impl Intake<'_> {
+    /// The output's rate, Hz.
+    pub fn rate_hz(&self) -> u32 {
+        self.rate_hz
+    }
+
+    /// What was found wrong with the recording so far.
+    pub fn findings(&self) -> Vec<Finding> {
+        self.recording.findings()
+    }
+
+    /// Takes in the next block. Sample frames of it; 0: the recording is at its end, and what waits now is the last.
+    pub fn take_in(&mut self, block: &mut Block) -> Result<usize, SourceError> {
+        let channels = self.delivery.channels();
+        let mut taken_in = 0;
+        while taken_in < self.block {
+            let piece = block.of(PIECE.min(self.block - taken_in) * channels);
+            let frames = self.recording.read(piece)?;
+            if frames == 0 {
+                break;
+            }
+            self.sides.take(&self.delivery, &piece[..frames * channels]);
+            taken_in += frames;
+        }
+        if taken_in == 0 {
+            self.ended = true;
+            self.sides.finish();
+        }
+        Ok(taken_in)
+    }
+
+    /// Frames that wait to be settled.
+    pub fn waiting(&self) -> usize {
+        self.cutter.waiting(&self.sides, self.ended)
+    }
+
+    /// What the detector is to hear of the `number`-th of the frames that wait.
+    pub fn heard(&self, number: usize) -> &[i16] {
+        self.cutter.ahead(&self.sides, number)
+    }
+}
+
 /// Decides all frames that wait of one recording, on a lane of the bank.
-pub fn decide_alone(bank: &mut Bank, lane: usize, drive: &Drive<'_>, speech: &mut Vec<Speech>) {
+pub fn decide_alone(bank: &mut Bank, lane: usize, intake: &Intake<'_>, speech: &mut Vec<Speech>) {
     speech.clear();
-    speech.resize(drive.waiting(), Speech::default());
-    bank.decide_run(lane, |number| drive.heard(number), speech);
+    speech.resize(intake.waiting(), Speech::default());
+    bank.decide_run(lane, |number| intake.heard(number), speech);
 }

@@ -69,6 +69,18 @@ impl Cutter {
         &sides.agent[place(from)..place(frame_end(number, self.rate_hz))]
     }
 
+    /// Goes past frames that somebody else will settle, `last` as in [`Cutter::waiting`]: how many samples they have.
+    pub fn pass(&mut self, frames: usize, sides: &Sides, last: bool) -> usize {
+        let there = sides.agent.len().min(sides.customer.len()) - self.from;
+        self.frame += frames as u64;
+        let whole = (frame_end(self.frame.saturating_sub(1), self.rate_hz).0.max(self.at.0) - self.at.0) as usize;
+        let samples = if frames == 0 { 0 } else { whole };
+        assert!(last || samples <= there, "frames that wait are whole, but for the last");
+        let samples = samples.min(there);
+        self.at.0 += samples as u64;
+        samples
+    }
+
     /// Has the sides let go of what was settled.
     pub fn let_go(&mut self, sides: &mut Sides) {
         sides.drop_front(std::mem::take(&mut self.from));
@@ -153,6 +165,23 @@ impl Sides {
             agent: Zeroizing::new(Vec::with_capacity(room)),
             customer: Zeroizing::new(Vec::with_capacity(room)),
             conversion: (input_hz != rate_hz).then(|| Conversion::new(input_hz, rate_hz)),
+        }
+    }
+
+    /// Empty planes of the same size.
+    pub fn alike(&self) -> Sides {
+        let plane = |side: &Vec<i16>| Zeroizing::new(Vec::with_capacity(side.capacity()));
+        Sides { agent: plane(&self.agent), customer: plane(&self.customer), conversion: None }
+    }
+
+    /// Hands the first `samples` over to `to`, whatever lay there, and keeps what is behind them.
+    pub fn hand_over(&mut self, samples: usize, to: &mut Sides) {
+        for (ours, theirs) in [(&mut self.agent, &mut to.agent), (&mut self.customer, &mut to.customer)] {
+            theirs.clear();
+            theirs.extend_from_slice(&ours[samples..]);
+            ours[samples..].fill(0);
+            ours.truncate(samples);
+            std::mem::swap(ours, theirs);
         }
     }
 

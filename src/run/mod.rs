@@ -3,6 +3,7 @@
 //! * [`drive`]: one recording through one call, into any outlet.
 //! * [`job`]: one input of a batch: the orders for it, and what becomes of it.
 //! * `underway`: one input on its way: skip, drive, store, dispose.
+//! * `by_two`: one call by two threads, where one of them would be idle.
 //! * `together`: what one worker has in hand, decided together.
 //! * [`desk`]: the whole batch: workers, the stop flag, what is told to whoever watches.
 //! * [`hardening`]: no core dumps.
@@ -11,6 +12,7 @@
 //! * [`rating`]: a labelled set through calls without a store, scored.
 
 mod about;
+mod by_two;
 pub mod desk;
 pub mod disposing;
 pub mod drive;

@@ -26,7 +26,7 @@ const ALONE: usize = 3;
 /// processor's second cache.
 const BLOCK: usize = 8_192;
 /// The same where a worker has no more calls than are decided alone: ten seconds, of which each lane gets a good piece.
-const LONG_BLOCK: usize = 81_920;
+pub const LONG_BLOCK: usize = 81_920;
 
 /// The seats of a worker.
 pub struct Together<'a> {
@@ -88,7 +88,7 @@ impl<'a> Together<'a> {
             Err(error) => Some(Err(error)),
             Ok(Begun::Already(job)) => Some(Ok(job)),
             Ok(Begun::Underway(underway)) => {
-                let rate_hz = underway.rate_hz();
+                let rate_hz = underway.intake().rate_hz();
                 match guarded(|| Ok(self.lane(rate_hz))) {
                     Err(error) => Some(Err(error)),
                     Ok((bank, lane)) => {
@@ -147,7 +147,7 @@ impl<'a> Together<'a> {
         if self.seats.iter_mut().filter(ours()).count() <= ALONE {
             for seat in self.seats.iter_mut().filter(ours()) {
                 let mut speech = std::mem::take(&mut seat.speech);
-                decide_alone(detectors, seat.lane, seat.underway.drive(), &mut speech);
+                decide_alone(detectors, seat.lane, seat.underway.intake(), &mut speech);
                 seat.speech = speech;
             }
             return;
@@ -155,7 +155,7 @@ impl<'a> Together<'a> {
         let mut by_lane: [Option<&mut Seat<'_>>; SEATS] = [const { None }; SEATS];
         let mut most = 0;
         for seat in self.seats.iter_mut().filter(ours()) {
-            let waiting = seat.underway.drive().waiting();
+            let waiting = seat.underway.intake().waiting();
             seat.speech.clear();
             seat.speech.resize(waiting, Speech::default());
             most = most.max(waiting);
@@ -164,7 +164,7 @@ impl<'a> Together<'a> {
         }
         for number in 0..most {
             let frames = by_lane.each_ref().map(|seat| match seat {
-                Some(seat) if number < seat.speech.len() => seat.underway.drive().heard(number),
+                Some(seat) if number < seat.speech.len() => seat.underway.intake().heard(number),
                 _ => &[],
             });
             let mut speech = [Speech::default(); SEATS];
@@ -225,7 +225,7 @@ impl Seat<'_> {
 }
 
 /// A panic in the work on a call is caught: its files aside are gone with it, and the others go on.
-fn guarded<T>(work: impl FnOnce() -> Result<T, JobError>) -> Result<T, JobError> {
+pub fn guarded<T>(work: impl FnOnce() -> Result<T, JobError>) -> Result<T, JobError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
         Err(JobError::Panic(text.unwrap_or("no message").to_owned()))

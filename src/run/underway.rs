@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::drive::{Block, Course, Drive};
+use super::by_two;
+use super::drive::{Block, Course, Drive, Intake};
 use super::job::{Job, JobError, Orders};
 use crate::audio::rate;
 use crate::call::{Closing, Outlet, Span, Trace};
@@ -12,7 +13,7 @@ use crate::source::{CallEvents, Format, Input, SourceError};
 use crate::split::ChannelMap;
 use crate::store::picture::{self, Sketch};
 use crate::store::{Manifest, Place, Plan, Recorder, is_erased};
-use crate::voice::Speech;
+use crate::voice::{Detection, Speech};
 
 /// An input that was looked at.
 pub enum Begun<'a> {
@@ -69,19 +70,23 @@ impl Orders {
 }
 
 impl Underway<'_> {
-    /// The rate of its frames, Hz.
-    pub fn rate_hz(&self) -> u32 {
-        self.drive.rate_hz()
-    }
-
-    /// The recording and its call.
-    pub fn drive(&self) -> &Drive<'static> {
-        &self.drive
+    /// The recording, where it is cut into frames.
+    pub fn intake(&self) -> &Intake<'static> {
+        &self.drive.intake
     }
 
     /// Takes in the next block. Sample frames of it; 0 at the end.
     pub fn take_in(&mut self, block: &mut Block) -> Result<usize, JobError> {
-        Ok(self.drive.take_in(block)?)
+        Ok(self.drive.intake().take_in(block)?)
+    }
+
+    /// Takes the whole call through by two threads, this one and one more. `go_on` as in [`by_two::through`].
+    pub fn through_by_two(mut self, detection: Detection, mut go_on: impl FnMut(usize) -> bool) -> Result<Job, JobError> {
+        let go_on = |frames: usize, out: &Desk| go_on(frames) && out.recorder.error().is_none();
+        match by_two::through(&mut self.drive, detection, &mut self.out, go_on) {
+            Err(error) if self.out.recorder.error().is_none() => Err(error),
+            _ => self.finish(),
+        }
     }
 
     /// Settles the frames that wait, decided so. False: the disk does not take what is written, and there is no sense

@@ -23,6 +23,7 @@ pub struct PcmFile {
     file: File,
     format: Format,
     encoding: Encoding,
+    /// Where bytes lie until they are decoded: empty for sound that lies in the file as it does in memory.
     block: Zeroizing<Vec<u8>>,
     /// Byte offset of the next sample frame.
     at: u64,
@@ -61,25 +62,44 @@ impl PcmFile {
             frames_at_most: frames,
             encoding: format!("{kind}, {}", layout.encoding),
         };
-        let block = Zeroizing::new(vec![0; BLOCK_BYTES / frame * frame]);
         let encoding = layout.encoding;
+        let room = if lies_as_in_memory(encoding) { 0 } else { BLOCK_BYTES / frame * frame };
+        let block = Zeroizing::new(vec![0; room]);
         Ok(PcmFile { path: path.into(), file, format, encoding, block, at, left: frames, findings: Vec::new() })
     }
 
-    /// Fills the first `bytes` of the block from the file.
-    fn fill(&mut self, bytes: usize) -> Result<(), SourceError> {
-        let mut have = 0;
-        while have < bytes {
-            match self.file.read(&mut self.block[have..bytes]) {
-                Ok(0) => return Err(SourceError::Shrunk { path: self.path.clone(), offset: self.at + have as u64 }),
-                Ok(n) => have += n,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(SourceError::Io { path: self.path.clone(), source }),
-            }
+    /// Reads so many sample frames into `out`, by way of the block.
+    fn decode(&mut self, frames: usize, out: &mut [i16]) -> Result<(), SourceError> {
+        let channels = self.format.channels;
+        let frame = self.encoding.bytes() * channels;
+        let most = self.block.len() / frame;
+        for out in out[..frames * channels].chunks_mut(most * channels) {
+            let bytes = &mut self.block[..out.len() / channels * frame];
+            fill(&mut self.file, bytes, &self.path, &mut self.at)?;
+            self.encoding.decode(bytes, out);
         }
-        self.at += bytes as u64;
         Ok(())
     }
+}
+
+/// Whether samples of this coding need not be decoded.
+fn lies_as_in_memory(encoding: Encoding) -> bool {
+    encoding == Encoding::S16 && cfg!(target_endian = "little")
+}
+
+/// Fills `bytes` from the file, which stands at byte `at`.
+fn fill(file: &mut File, bytes: &mut [u8], path: &Path, at: &mut u64) -> Result<(), SourceError> {
+    let mut have = 0;
+    while have < bytes.len() {
+        match file.read(&mut bytes[have..]) {
+            Ok(0) => return Err(SourceError::Shrunk { path: path.into(), offset: *at + have as u64 }),
+            Ok(n) => have += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(source) => return Err(SourceError::Io { path: path.into(), source }),
+        }
+    }
+    *at += bytes.len() as u64;
+    Ok(())
 }
 
 impl Recording for PcmFile {
@@ -90,17 +110,14 @@ impl Recording for PcmFile {
     fn read(&mut self, out: &mut [i16]) -> Result<usize, SourceError> {
         let channels = self.format.channels;
         let wanted = self.left.min((out.len() / channels) as u64) as usize;
-        let frame = self.encoding.bytes() * channels;
-        let most = self.block.len() / frame;
-        let mut done = 0;
-        while done < wanted {
-            let frames = (wanted - done).min(most);
-            self.fill(frames * frame)?;
-            self.encoding.decode(&self.block[..frames * frame], &mut out[done * channels..(done + frames) * channels]);
-            done += frames;
+        if lies_as_in_memory(self.encoding) {
+            let bytes = bytemuck::cast_slice_mut(&mut out[..wanted * channels]);
+            fill(&mut self.file, bytes, &self.path, &mut self.at)?;
+        } else {
+            self.decode(wanted, out)?;
         }
-        self.left -= done as u64;
-        Ok(done)
+        self.left -= wanted as u64;
+        Ok(wanted)
     }
 
     fn findings(&self) -> Vec<Finding> {

@@ -152,8 +152,13 @@ impl WavWriter {
             let room = (self.buffer.len() - self.filled) / SAMPLE_BYTES as usize;
             let (now, later) = rest.split_at(room.min(rest.len()));
             let end = self.filled + now.len() * SAMPLE_BYTES as usize;
-            let (places, _) = self.buffer[self.filled..end].as_chunks_mut::<2>();
-            places.iter_mut().zip(now).for_each(|(place, sample)| *place = sample.to_le_bytes());
+            let places = &mut self.buffer[self.filled..end];
+            if cfg!(target_endian = "little") {
+                places.copy_from_slice(bytemuck::cast_slice(now));
+            } else {
+                let (places, _) = places.as_chunks_mut::<2>();
+                places.iter_mut().zip(now).for_each(|(place, sample)| *place = sample.to_le_bytes());
+            }
             self.filled = end;
             rest = later;
             if self.filled == self.buffer.len() {

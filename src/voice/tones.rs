@@ -9,6 +9,8 @@
 
 mod unit;
 
+use std::sync::Arc;
+
 use crate::audio::level::{ACTIVE, Level};
 use unit::{Grid, RATE_MIN_HZ, Unit, wrapped};
 
@@ -51,7 +53,7 @@ pub struct Toned {
 #[derive(Clone, Debug)]
 pub struct Tones {
     /// Absent at rates too low for the tones.
-    grid: Option<Grid>,
+    grid: Option<Arc<Grid>>,
     at: u64,
     run: Option<Run>,
 }
@@ -71,21 +73,21 @@ struct Run {
 impl Tones {
     /// For calls at `rate_hz`. Below 8 kHz nothing is ever found.
     pub fn new(rate_hz: u32) -> Tones {
-        Tones { grid: (rate_hz >= RATE_MIN_HZ).then(|| Grid::new(rate_hz)), at: 0, run: None }
+        Tones { grid: (rate_hz >= RATE_MIN_HZ).then(|| Grid::of(rate_hz)), at: 0, run: None }
     }
 
-    /// Hears the next frame: its samples, and the levels of its two halves. Allocates nothing.
-    pub fn hear(&mut self, samples: &[i16], levels: [Level; 2]) -> Toned {
+    /// Hears the next frame: how many samples it has, its halves [narrowed](crate::audio::narrow::narrow) as at this rate, and
+    /// their levels. Allocates nothing.
+    pub fn hear(&mut self, samples: usize, halves: [&[i16]; 2], levels: [Level; 2]) -> Toned {
         let at = self.at;
-        self.at += samples.len() as u64;
+        self.at += samples as u64;
         let Some(grid) = &self.grid else { return Toned::default() };
         if self.run.is_none() && levels[0] <= ACTIVE && levels[1] <= ACTIVE {
             return Toned::default();
         }
-        let half = samples.len() / 2;
         let hear = |number: usize| {
-            let (part, at) = if number == 0 { (&samples[..half], at) } else { (&samples[half..], at + half as u64) };
-            if levels[number] > ACTIVE { grid.hear(part, at) } else { None }
+            let at = at + (number * (samples / 2)) as u64;
+            if levels[number] > ACTIVE { grid.hear(halves[number], at) } else { None }
         };
         // A key has three units in a row, so two that are neighbours: where none goes on and the second unit is no
         // tone's, the first one may be what it will.

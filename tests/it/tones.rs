@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use oneside::audio::level;
+use oneside::audio::narrow::{fold_of, narrow};
 use oneside::source::files;
 use oneside::voice::{Key, Tones};
 
@@ -67,7 +68,10 @@ fn keys(sound: impl Iterator<Item = i16>, rate_hz: u32) -> (usize, Vec<(f64, Key
         frame.push(sample);
         at += 1;
         if frame.len() == rate_hz as usize / 50 {
-            let toned = tones.hear(&frame, level::measure(&frame, &frame).agent);
+            let mut room = None;
+            let narrowed = narrow(&frame, &frame, fold_of(rate_hz), &mut room);
+            let levels = level::measure_narrowed(&frame, &frame, &narrowed);
+            let toned = tones.hear(frame.len(), narrowed.agent, levels.agent);
             found.extend(toned.key.map(|key| (at as f64 / f64::from(rate_hz), key)));
             frame.clear();
         }

@@ -6,7 +6,8 @@
 use std::collections::VecDeque;
 
 use super::{Call, Heard, Outlet};
-use crate::audio::{FRAMES_PER_SECOND, Levels, MediaTime, Span, Stereo};
+use crate::audio::narrow::Narrowed;
+use crate::audio::{FRAMES_PER_SECOND, Levels, MediaTime, Span};
 use crate::consent::{Dropped, Track};
 use crate::voice::{Key, Toned, Tones};
 
@@ -30,6 +31,8 @@ pub struct Press {
 #[derive(Debug)]
 pub(super) struct Keypads {
     sides: [Tones; 2],
+    /// Nobody needs to know of the customer's keys.
+    agent_alone: bool,
     unit: u64,
     presses: VecDeque<Press>,
 }
@@ -39,23 +42,27 @@ impl Keypads {
         let unit = u64::from(rate_hz).div_ceil(2 * FRAMES_PER_SECOND);
         Keypads {
             sides: [Tones::new(rate_hz), Tones::new(rate_hz)],
+            agent_alone: false,
             unit,
             presses: VecDeque::with_capacity(PRESSES_MAX),
         }
     }
 
     /// Hears a frame of both sides.
-    pub(super) fn hear(&mut self, sound: &Stereo<'_>, levels: &Levels) -> [Toned; 2] {
+    pub(super) fn hear(&mut self, span: Span, narrowed: &Narrowed<'_>, levels: &Levels) -> [Toned; 2] {
         let [agent, customer] = &mut self.sides;
-        let toned =
-            [agent.hear(sound.agent.samples(), levels.agent), customer.hear(sound.customer.samples(), levels.customer)];
+        let samples = span.samples() as usize;
+        let mut toned = [agent.hear(samples, narrowed.agent, levels.agent), Toned::default()];
+        if !self.agent_alone {
+            toned[1] = customer.hear(samples, narrowed.customer, levels.customer);
+        }
         for (side, toned) in [Track::Agent, Track::Customer].into_iter().zip(&toned) {
             let Some(key) = toned.key else { continue };
             if self.presses.len() == PRESSES_MAX {
                 self.presses.pop_front();
             }
-            let from = self.before(sound.span().from, toned);
-            self.presses.push_back(Press { side, key, from, known: sound.span().until });
+            let from = self.before(span.from, toned);
+            self.presses.push_back(Press { side, key, from, known: span.until });
         }
         toned
     }
@@ -78,6 +85,17 @@ impl Heard {
 }
 
 impl Call {
+    /// Nobody will ask for the customer's presses, and no event will come: then nothing of hers can be kept, no tone has to be
+    /// left out of it, and none is listened for. An event that comes all the same undoes it.
+    pub fn expect_no_event(&mut self) {
+        self.keypads.agent_alone = true;
+    }
+
+    /// An event comes: from now on the customer's tones matter.
+    pub(super) fn listen_to_customer(&mut self) {
+        self.keypads.agent_alone = false;
+    }
+
     /// The next press that was made out, in their order; the agent's before the customer's of the same frame.
     pub fn next_press(&mut self) -> Option<Press> {
         self.keypads.presses.pop_front()

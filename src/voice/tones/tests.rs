@@ -1,6 +1,7 @@
 //! What the recommendation asks for (ITU-T Q.24), in a table, at every rate; speech is in `tests/it/tones.rs`.
 
 use super::*;
+use crate::audio::narrow::{fold_of, narrow};
 use crate::audio::{frame_end, level};
 
 /// A sine at the full scale of G.711, dBm0 (ITU-T G.711, A-law).
@@ -76,13 +77,19 @@ fn heard(presses: &[Press], rate_hz: u32, dice: &mut Dice) -> String {
     keys(&sound, rate_hz).iter().map(|(_, key)| key.digit).collect()
 }
 
+fn hear(tones: &mut Tones, part: &[i16], rate_hz: u32) -> Toned {
+    let mut room = None;
+    let narrowed = narrow(part, part, fold_of(rate_hz), &mut room);
+    tones.hear(part.len(), narrowed.agent, level::measure_narrowed(part, part, &narrowed).agent)
+}
+
 fn keys(sound: &[i16], rate_hz: u32) -> Vec<(u64, Key)> {
     let mut tones = Tones::new(rate_hz);
     let (mut at, mut keys) = (0, Vec::new());
     for frame in 0.. {
         let end = frame_end(frame, rate_hz).0 as usize;
         let Some(part) = sound.get(at..end) else { break };
-        let toned = tones.hear(part, level::measure(part, part).agent);
+        let toned = hear(&mut tones, part, rate_hz);
         keys.extend(toned.key.map(|key| (at as u64, key)));
         at = end;
     }
@@ -192,7 +199,7 @@ fn what_holds_a_tone_is_named_and_nothing_far_from_it() {
         let mut tones = Tones::new(8_000);
         let mut named = vec![false; sound.len() / 80];
         for (frame, part) in sound.chunks_exact(160).enumerate() {
-            let toned = tones.hear(part, level::measure(part, part).agent);
+            let toned = hear(&mut tones, part, 8_000);
             named[2 * frame - usize::from(toned.units_before)..2 * frame].fill(true);
             (0..2).filter(|unit| toned.units[*unit]).for_each(|unit| named[2 * frame + unit] = true);
         }
