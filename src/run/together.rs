@@ -57,9 +57,13 @@ struct Lanes {
     taken: [bool; SEATS],
 }
 
-/// How many files each of so many workers may have open.
-pub fn files_each(workers: usize) -> Option<u64> {
-    raise_open_files().map(|allowed| allowed.saturating_sub(OTHER_FILES) / workers as u64)
+/// How many of so many workers have room within the process's limit of open files, and how many files each may have open,
+/// if there is such a limit.
+pub fn share_files(workers: usize) -> (usize, Option<u64>) {
+    let Some(allowed) = raise_open_files() else { return (workers, None) };
+    let files = allowed.saturating_sub(OTHER_FILES);
+    let workers = workers.min((files / FILES) as usize).max(1);
+    (workers, Some(files / workers as u64))
 }
 
 impl<'a> Together<'a> {
