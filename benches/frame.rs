@@ -13,10 +13,11 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use oneside::audio::{Levels, MediaTime, Span, Stereo, level};
 use oneside::bleed::{Ear, Reference, Unheard};
-use oneside::call::{Call, Opening, Outlet};
-use oneside::consent::{Cleared, Terms};
+use oneside::call::Call;
 use oneside::split::Doubt;
 use oneside::voice::{Bank, Mode, Speech, Tones};
+
+use self::calls::plain::{Nowhere, opening};
 
 const FRAME: usize = 160;
 
@@ -148,7 +149,7 @@ fn frame(criterion: &mut Criterion) {
     group.bench_function("call without detector", |b| {
         b.iter_custom(|n| {
             timed(n, whole, || {
-                let mut call = Call::open(opening());
+                let mut call = Call::open(opening("bench"));
                 let (frames, speech) = (&frames, &speech);
                 move |number| {
                     let at = MediaTime((number * FRAME) as u64);
@@ -173,31 +174,6 @@ fn frame(criterion: &mut Criterion) {
         });
     });
     group.finish();
-}
-
-fn opening() -> Opening {
-    Opening {
-        name: "bench".into(),
-        rate_hz: 8_000,
-        reference: Reference::Both,
-        terms: Terms::default(),
-        foreclosed: Vec::new(),
-        findings: Vec::new(),
-        lead_in_ms: 150,
-        tail_ms: 250,
-        reach_ms: 0,
-    }
-}
-
-/// An outlet that stores nothing.
-struct Nowhere;
-
-impl Outlet for Nowhere {
-    fn write(&mut self, sound: Cleared<'_>) {
-        black_box(sound.samples());
-    }
-
-    fn erase_customer(&mut self, _span: Span) {}
 }
 
 criterion_group! {

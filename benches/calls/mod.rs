@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each of those who include it uses a part
 
+pub mod plain;
 mod sound;
 mod wav;
 

@@ -2,15 +2,15 @@
 //! disk.
 
 use oneside::audio::MediaTime;
-use oneside::bleed::Reference;
-use oneside::call::{Call, Opening, Outlet, Span};
-use oneside::consent::{Act, Cleared, Decision, Event, Notice, PartyId, Stamped, Terms, Track};
+use oneside::call::{Call, Outlet, Span};
+use oneside::consent::{Act, Cleared, Decision, Event, Notice, PartyId, Stamped, Track};
 use oneside::run::line::{Cutter, Sides};
 use oneside::run::live::meter::Meter;
 use oneside::store::digest::SoundDigest;
 use oneside::store::wav::LIVE_BUFFER_BYTES;
 use oneside::voice::Speech;
 
+use super::calls::plain::opening;
 use super::seats::{FRAME, RATE_HZ, Seat, Sound};
 
 /// Frames that are taken in at a time, at most.
@@ -30,17 +30,7 @@ pub struct Memory {
 impl Memory {
     /// Begins a call.
     pub fn begin(number: usize, is_granted: bool) -> Memory {
-        let mut call = Call::open(Opening {
-            name: format!("call-{number}"),
-            rate_hz: RATE_HZ,
-            reference: Reference::Both,
-            terms: Terms::default(),
-            foreclosed: Vec::new(),
-            findings: Vec::new(),
-            lead_in_ms: 150,
-            tail_ms: 250,
-            reach_ms: 0,
-        });
+        let mut call = Call::open(opening(format!("call-{number}")));
         let mut out = Tracks::default();
         for event in yes().into_iter().filter(|_| is_granted) {
             call.take_now(Stamped::placed(MediaTime::ZERO, None, event, RATE_HZ), &mut out);

@@ -4,11 +4,12 @@ use std::hint::black_box;
 
 use oneside::audio::{Levels, MediaTime, Span, Stereo, level};
 use oneside::bleed::{Ear, Reference, Unheard};
-use oneside::call::{Call, Opening, Outlet};
-use oneside::consent::{Cleared, Terms};
+use oneside::call::Call;
 use oneside::split::{AgentChannel, ChannelMap, Delivery, Doubt};
 use oneside::voice::lanes::{Detectors, Width};
 use oneside::voice::{Bank, Mode, Speech, Tones};
+
+use super::calls::plain::{Nowhere, opening};
 
 const RATE_HZ: u32 = 8_000;
 const FRAME: usize = 160;
@@ -143,7 +144,7 @@ fn tones(sound: &Sound, frames: usize) -> Loop<'_> {
 
 /// A call but for its detector and its outputs.
 fn call(sound: &Sound, frames: usize) -> Loop<'_> {
-    let mut call = Call::open(opening());
+    let mut call = Call::open(opening("count"));
     let work = move || {
         for number in 0..frames {
             let frame = sound.stereo(0, number);
@@ -156,7 +157,7 @@ fn call(sound: &Sound, frames: usize) -> Loop<'_> {
 
 /// Sixteen calls, decided together, but for their outputs.
 fn calls(sound: &Sound, frames: usize) -> Loop<'_> {
-    let mut calls = [(); LANES].map(|()| Call::open(opening()));
+    let mut calls = [(); LANES].map(|()| Call::open(opening("count")));
     let mut bank = Bank::new(LANES, RATE_HZ, Mode::default());
     let work = move || {
         let mut speech = [Speech::default(); LANES];
@@ -186,29 +187,4 @@ fn heard_at(sound: &Sound, frames: usize, rate_hz: u32) -> Loop<'_> {
         }
     };
     (format!("bank at {rate_hz} Hz"), frames, Box::new(work))
-}
-
-fn opening() -> Opening {
-    Opening {
-        name: "count".into(),
-        rate_hz: RATE_HZ,
-        reference: Reference::Both,
-        terms: Terms::default(),
-        foreclosed: Vec::new(),
-        findings: Vec::new(),
-        lead_in_ms: 150,
-        tail_ms: 250,
-        reach_ms: 0,
-    }
-}
-
-/// An outlet that stores nothing.
-struct Nowhere;
-
-impl Outlet for Nowhere {
-    fn write(&mut self, sound: Cleared<'_>) {
-        black_box(sound.samples());
-    }
-
-    fn erase_customer(&mut self, _span: Span) {}
 }

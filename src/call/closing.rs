@@ -51,8 +51,9 @@ impl Closing {
     }
 
     /// What the figures of a call call for: events that did not count or lie behind the end, sound that did not come, a
-    /// party that never came. `compared`: both were to come and to be decoded; else nobody waited for the customer.
-    pub(crate) fn notes(tally: &Tally, rate_hz: u32, [rejected, beyond_end]: [u64; 2], compared: bool) -> Vec<Finding> {
+    /// party that never came. `awaited`: the customer was to come and to be decoded, and has not said no; else nobody
+    /// waited for her, and her no may be why nothing was sent.
+    pub(crate) fn notes(tally: &Tally, rate_hz: u32, [rejected, beyond_end]: [u64; 2], awaited: bool) -> Vec<Finding> {
         let mut findings = Vec::new();
         if rejected > 0 {
             findings.push(Finding::EventsRejected { count: rejected });
@@ -71,7 +72,7 @@ impl Closing {
         if never_came(&tally.agent) {
             findings.push(Finding::PartyMissing { party: MissingParty::Agent });
         }
-        if compared && never_came(&tally.customer) {
+        if awaited && never_came(&tally.customer) {
             findings.push(Finding::PartyMissing { party: MissingParty::Customer });
         }
         findings
@@ -87,6 +88,11 @@ fn never_came(account: &Account) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::audio::{Span, Stereo};
+    use crate::bleed::Reference;
+    use crate::call::{Call, Missing, Of, Opening, Outlet};
+    use crate::consent::{Act, Cleared, Decision, Event, Notice, PartyId, Stamped, Terms};
+    use crate::voice::Speech;
 
     fn account(heard: u64, parts: &[(Dropped, u64)]) -> Account {
         let mut account = Account::default();
@@ -96,14 +102,17 @@ mod tests {
         account
     }
 
-    fn missing(agent: Account, customer: Account, compared: bool) -> Vec<&'static str> {
-        let notes = Closing::notes(&Tally { agent, customer }, 8_000, [0, 0], compared);
+    fn missing(agent: Account, customer: Account, awaited: bool) -> Vec<&'static str> {
+        named(&Closing::notes(&Tally { agent, customer }, 8_000, [0, 0], awaited))
+    }
+
+    fn named(findings: &[Finding]) -> Vec<&'static str> {
         let of = |finding: &Finding| match finding {
             Finding::PartyMissing { party: MissingParty::Agent } => Some("agent"),
             Finding::PartyMissing { party: MissingParty::Customer } => Some("customer"),
             _ => None,
         };
-        notes.iter().filter_map(of).collect()
+        findings.iter().filter_map(of).collect()
     }
 
     #[test]
@@ -120,5 +129,60 @@ mod tests {
         let cut = account(800, &[(Dropped::Absent, 700), (Dropped::Interrupted, 100)]);
         assert_eq!(missing(here(), cut, true), ["customer"]);
         assert_eq!(missing(account(0, &[]), account(0, &[]), true), Vec::<&str>::new(), "there was no time to come");
+    }
+
+    /// What is missing of a call of a second whose customer never came and of whom this was said.
+    fn missing_after(events: &[Event]) -> Vec<&'static str> {
+        struct Nowhere;
+        impl Outlet for Nowhere {
+            fn write(&mut self, _sound: Cleared<'_>) {}
+            fn erase_customer(&mut self, _span: Span) {}
+        }
+        let mut call = Call::open(Opening {
+            name: "call".into(),
+            rate_hz: 8_000,
+            reference: Reference::Both,
+            terms: Terms::default(),
+            foreclosed: Vec::new(),
+            findings: Vec::new(),
+            lead_in_ms: 150,
+            tail_ms: 250,
+            reach_ms: 0,
+        });
+        call.missing_of(Of::Customer, Span::new(MediaTime(0), MediaTime(8_000)), Missing::Absent);
+        for event in events {
+            call.take_now(Stamped::placed(MediaTime::ZERO, None, event.clone(), 8_000), &mut Nowhere);
+        }
+        for at in (0..8_000).step_by(160) {
+            let sound = Stereo::new(MediaTime(at), &[100; 160], &[0; 160]);
+            call.listen(&sound);
+            call.settle(&sound, Speech(true), &mut Nowhere);
+        }
+        named(&call.close(&mut Nowhere).findings)
+    }
+
+    #[test]
+    fn a_customer_who_says_no_and_never_comes_is_not_missing() {
+        let party = PartyId::default;
+        let refused = || Event::Refused { party: party() };
+        let withdrawn = || Event::Withdrawn { party: party(), purposes: Vec::new() };
+        let left = || Event::Left { party: party() };
+        let joined = || Event::Joined { party: PartyId("other".into()) };
+        let told = || {
+            let notice = Notice { notice: "std".into(), version: "1".into(), language: None };
+            Event::Told { party: None, notice }
+        };
+        let granted = || {
+            let act = Act::Dtmf { digit: '1' };
+            Event::Granted(Decision { party: party(), act, purposes: vec!["training".into()], basis: None })
+        };
+        for silent in [&[refused()][..], &[told(), granted(), withdrawn()], &[refused(), Event::HungUp, left()]] {
+            assert_eq!(missing_after(silent), Vec::<&str>::new(), "{silent:?}");
+        }
+        for awaited in
+            [&[][..], &[told(), granted()], &[told(), refused(), granted()], &[left()], &[refused(), left(), joined()]]
+        {
+            assert_eq!(missing_after(awaited), ["customer"], "{awaited:?}");
+        }
     }
 }

@@ -207,7 +207,8 @@ impl Call {
         }
         self.findings.extend(self.doubt.findings());
         let events = [self.rejected, self.beyond_end];
-        self.findings.extend(Closing::notes(&self.tally, self.rate_hz, events, self.compared));
+        let awaited = self.compared && !self.gate.roster().says_no();
+        self.findings.extend(Closing::notes(&self.tally, self.rate_hz, events, awaited));
         let mut kept = self.gate.kept().to_vec();
         for stretch in &mut kept {
             let until = stretch.until.unwrap_or(self.now).min(self.now);

@@ -34,6 +34,13 @@ pub enum Standing {
     Expired,
 }
 
+impl Standing {
+    /// Whether it is a no, said at once or after a yes.
+    pub fn is_no(self) -> bool {
+        matches!(self, Standing::Refused | Standing::Withdrawn)
+    }
+}
+
 /// One remote party.
 #[derive(Clone, Debug)]
 pub struct Remote {
@@ -50,11 +57,13 @@ pub struct Remote {
 pub struct Roster {
     remotes: Vec<Remote>,
     overfull: bool,
+    /// Whoever left last had said no.
+    left_with_no: bool,
 }
 
 impl Default for Roster {
     fn default() -> Roster {
-        Roster { remotes: vec![Remote::new(PartyId::default())], overfull: false }
+        Roster { remotes: vec![Remote::new(PartyId::default())], overfull: false, left_with_no: false }
     }
 }
 
@@ -84,8 +93,7 @@ impl Roster {
     /// person after a transfer. But a no of that name stands: joining never opens further (CON-09, CON-15).
     pub fn join(&mut self, id: PartyId) {
         if let Some(remote) = self.find(&id) {
-            let said_no = matches!(remote.standing, Standing::Refused | Standing::Withdrawn);
-            let standing = if said_no { remote.standing } else { Standing::Undecided };
+            let standing = if remote.standing.is_no() { remote.standing } else { Standing::Undecided };
             *remote = Remote { standing, ..Remote::new(id) };
         } else if self.remotes.len() < PARTIES_MAX {
             self.remotes.push(Remote::new(id));
@@ -96,9 +104,14 @@ impl Roster {
 
     /// A party leaves the line; false if it was not there.
     pub fn leave(&mut self, id: &PartyId) -> bool {
-        let before = self.remotes.len();
-        self.remotes.retain(|remote| remote.id != *id);
-        self.remotes.len() < before
+        let Some(at) = self.remotes.iter().position(|remote| remote.id == *id) else { return false };
+        self.left_with_no = self.remotes.remove(at).standing.is_no();
+        true
+    }
+
+    /// Whether somebody on the line has said no; on a line that all have left, whether the last of them had.
+    pub fn says_no(&self) -> bool {
+        self.remotes.iter().any(|remote| remote.standing.is_no()) || self.remotes.is_empty() && self.left_with_no
     }
 
     /// The numbers of the grants in force, if there is one for everyone on the line and someone is there (CON-14).

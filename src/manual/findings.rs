@@ -24,7 +24,7 @@
 //! | `layout_mismatch` | live: what arrives is not laid out as it was said to be | both withheld; `quarantined` |
 //! | `side_unknown` | live: the signalling does not tell, or tells in two ways, which side is the agent's | both withheld; `quarantined` |
 //! | `never_record` | live: the other side's number is on the never-record list, and was known only after the call had begun | both withheld; `quarantined` |
-//! | `party_missing` | live: a party was to come (it was announced, or its stream is part of the call) and nothing of its sound ever did; of the customer's with `reference = guard` only, for else nobody waits for it | noted, with the party; of a customer who never came the agent is kept, and leak is not measurable; of an agent who never came the track is empty |
+//! | `party_missing` | live: a party was to come (it was announced, or its stream is part of the call) and nothing of its sound ever did; of the customer's with `reference = guard` only, for else nobody waits for it, and not if she refused or withdrew: that can be why nothing was sent | noted, with the party; of a customer who never came the agent is kept, and leak is not measurable; of an agent who never came the track is empty |
 //! | `sender_silent` | live: the sender sent nothing for a while (intended: its own pause or hold) | noted; silence of the same length keeps the time line |
 //! | `interrupted` | live: the process died or the store failed in mid-call | noted; what stood was sealed, and the result is `interrupted` |
 //!

@@ -68,7 +68,7 @@
 //! |---|---|
 //! | more than `calls_max` calls; an unknown UUID; the disk is full | the call is declined with a counted reason and entered in `not-recorded.jsonl`; AudioSocket is sent `00 00 00`, so the dialplan goes on; SIPREC gets 503 |
 //! | a client stalls, floods, lies about a length, breaks off | its connection ends; what stood of the call is sealed |
-//! | a party was announced and never comes | the call goes on: of a customer who never came the agent is kept, with nothing to compare with (leak `not measurable`); of an agent who never came the track is empty. The manifest has the finding `party_missing`, the call's end `party_missing`, the log says it, and it is counted |
+//! | a party was announced and never comes (a customer who refused or withdrew is not waited for) | the call goes on: of a customer who never came the agent is kept, with nothing to compare with (leak `not measurable`); of an agent who never came the track is empty. The manifest has the finding `party_missing`, the call's end `party_missing`, the log says it, and it is counted |
 //! | connections that say nothing | they end in time, and there is a limit to them for each listener |
 //! | a panic in a call | that call alone is sealed as interrupted |
 //! | a disk that stalls | its shard waits, for a checkpoint and for an erasure, which is durable before it is told; sound waits in the rings (`ring_ms`), then is lost, counted. The sockets are drained all the time; an AudioSocket call that is still being begun holds its latest 2 s |

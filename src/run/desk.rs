@@ -8,7 +8,7 @@ use crossbeam_channel as channel;
 
 use super::by_two;
 use super::job::{Job, JobError, Orders};
-use super::together::{Together, files_each};
+use super::together::{Together, share_files};
 use crate::archive::{self, ArchiveError};
 use crate::source::{Input, shown};
 use crate::store::summary::{CallLine, ErrorLine};
@@ -96,9 +96,9 @@ fn work(batch: &Batch, stop: &AtomicBool, watch: &dyn Watch) -> BTreeMap<usize, 
     }
     drop(orders);
     let (done, results) = channel::unbounded();
-    let workers = batch.orders.settings.jobs.value.min(batch.inputs.len()).max(1);
-    let files = files_each(workers);
-    let idle = batch.orders.settings.jobs.value.saturating_sub(workers);
+    let wanted = batch.orders.settings.jobs.value.min(batch.inputs.len()).max(1);
+    let (workers, files) = share_files(wanted);
+    let idle = batch.orders.settings.jobs.value.saturating_sub(wanted);
     std::thread::scope(|scope| {
         for worker in 0..workers {
             let (queue, done) = (queue.clone(), done.clone());

@@ -2,7 +2,8 @@
 //! together. A seat that comes free takes the next input; where few are left, each is decided by itself, its own frames
 //! side by side.
 //!
-//! Memory is bounded by the seats, whatever the length of the calls.
+//! Memory is bounded by the seats, whatever the length of the calls. Calls whose detectors broke are begun anew by
+//! themselves.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,6 +28,9 @@ const ALONE: usize = 3;
 const BLOCK: usize = 8_192;
 /// The same where a worker has no more calls than are decided alone: ten seconds, of which each lane gets a good piece.
 pub const LONG_BLOCK: usize = 81_920;
+
+/// What became of an input, by its place in the batch.
+type Finished = (usize, Result<Job, JobError>);
 
 /// The seats of a worker.
 pub struct Together<'a> {
@@ -57,9 +61,13 @@ struct Lanes {
     taken: [bool; SEATS],
 }
 
-/// How many files each of so many workers may have open.
-pub fn files_each(workers: usize) -> Option<u64> {
-    raise_open_files().map(|allowed| allowed.saturating_sub(OTHER_FILES) / workers as u64)
+/// How many of so many workers have room within the process's limit of open files, and how many files each may have open,
+/// if there is such a limit.
+pub fn share_files(workers: usize) -> (usize, Option<u64>) {
+    let Some(allowed) = raise_open_files() else { return (workers, None) };
+    let files = allowed.saturating_sub(OTHER_FILES);
+    let workers = workers.min((files / FILES) as usize).max(1);
+    (workers, Some(files / workers as u64))
 }
 
 impl<'a> Together<'a> {
@@ -117,7 +125,8 @@ impl<'a> Together<'a> {
     }
 
     /// Takes a block of each call through, and gives those that are over.
-    pub fn turn(&mut self, stop: &AtomicBool) -> Vec<(usize, Result<Job, JobError>)> {
+    pub fn turn(&mut self, stop: &AtomicBool) -> Vec<Finished> {
+        let mut over = Vec::new();
         let Together { seats, block, watch, .. } = self;
         for seat in seats.iter_mut() {
             seat.take_in(block, *watch);
@@ -127,8 +136,8 @@ impl<'a> Together<'a> {
                 self.decide(bank);
                 Ok(())
             });
-            if let Err(JobError::Panic(what)) = decided {
-                self.break_off(bank, &what);
+            if decided.is_err() {
+                over.extend(self.one_by_one(bank, stop));
             }
         }
         for seat in self.seats.iter_mut() {
@@ -137,7 +146,8 @@ impl<'a> Together<'a> {
                 seat.over.get_or_insert(Err(JobError::Stopped));
             }
         }
-        self.part()
+        over.extend(self.part());
+        over
     }
 
     /// Decides what waits of the calls of a bank.
@@ -146,9 +156,8 @@ impl<'a> Together<'a> {
         let ours = || |seat: &&mut Seat<'_>| seat.bank == bank;
         if self.seats.iter_mut().filter(ours()).count() <= ALONE {
             for seat in self.seats.iter_mut().filter(ours()) {
-                let mut speech = std::mem::take(&mut seat.speech);
-                decide_alone(detectors, seat.lane, seat.underway.intake(), &mut speech);
-                seat.speech = speech;
+                let Seat { underway, lane, speech, .. } = seat;
+                decide_by_itself(detectors, *lane, underway, speech);
             }
             return;
         }
@@ -164,7 +173,7 @@ impl<'a> Together<'a> {
         }
         for number in 0..most {
             let frames = by_lane.each_ref().map(|seat| match seat {
-                Some(seat) if number < seat.speech.len() => seat.underway.intake().heard(number),
+                Some(seat) if number < seat.speech.len() => heard(&seat.underway, number),
                 _ => &[],
             });
             let mut speech = [Speech::default(); SEATS];
@@ -178,7 +187,7 @@ impl<'a> Together<'a> {
     }
 
     /// The calls that are over leave their seats.
-    fn part(&mut self) -> Vec<(usize, Result<Job, JobError>)> {
+    fn part(&mut self) -> Vec<Finished> {
         let over = self.seats.extract_if(.., |seat| seat.over.is_some()).collect::<Vec<_>>();
         let finish = |seat: Seat<'_>| {
             let result = match seat.over {
@@ -193,14 +202,51 @@ impl<'a> Together<'a> {
         over.into_iter().map(finish).collect()
     }
 
-    /// Nobody knows any more what the detectors of a bank know: its calls come to nothing, and those of other rates go on.
-    fn break_off(&mut self, bank: usize, what: &str) {
-        for seat in self.seats.iter_mut().filter(|seat| seat.bank == bank && !matches!(seat.over, Some(Err(_)))) {
-            seat.over = Some(Err(JobError::Panic(what.to_owned())));
-        }
-        let lanes = &mut self.banks[bank];
-        lanes.bank = Bank::new(lanes.bank.lanes(), lanes.rate_hz, self.batch.orders.settings.detection());
+    /// Nobody knows any more what the detectors of a bank know, nor which call broke them: its calls are begun anew, one
+    /// after the other, each with a detector of its own, and only what breaks that comes to nothing. The others wait.
+    fn one_by_one(&mut self, bank: usize, stop: &AtomicBool) -> Vec<Finished> {
+        let broken = |seat: &mut Seat<'_>| seat.bank == bank && !matches!(seat.over, Some(Err(_)));
+        // Their files aside go with the seats.
+        let numbers: Vec<usize> = self.seats.extract_if(.., broken).map(|seat| seat.number).collect();
+        let Lanes { rate_hz, bank: detectors, taken } = &mut self.banks[bank];
+        *detectors = Bank::new(detectors.lanes(), *rate_hz, self.batch.orders.settings.detection());
+        *taken = [false; SEATS];
+        numbers.into_iter().map(|number| (number, guarded(|| self.by_itself(number, stop)))).collect()
     }
+
+    /// Takes an input through from its beginning to its end. What was told of its progress is not told again.
+    fn by_itself(&mut self, number: usize, stop: &AtomicBool) -> Result<Job, JobError> {
+        let (orders, input) = (&self.batch.orders, &self.batch.inputs[number]);
+        let mut underway = match orders.begin(input, BLOCK)? {
+            Begun::Already(job) => return Ok(job),
+            Begun::Underway(underway) => underway,
+        };
+        let mut bank = Bank::new(1, underway.intake().rate_hz(), orders.settings.detection());
+        let mut speech = Vec::new();
+        while !stop.load(Ordering::Relaxed) {
+            let frames = underway.take_in(&mut self.block)?;
+            decide_by_itself(&mut bank, 0, &underway, &mut speech);
+            if !underway.settle(&speech) || frames == 0 {
+                return underway.finish();
+            }
+        }
+        Err(JobError::Stopped)
+    }
+}
+
+/// What the detector is to hear of a frame that waits.
+fn heard<'u>(underway: &'u Underway<'_>, number: usize) -> &'u [i16] {
+    let frame = underway.intake().heard(number);
+    #[cfg(test)]
+    tests::break_at(frame);
+    frame
+}
+
+/// Decides all frames that wait of one call, on a lane of the bank.
+fn decide_by_itself(bank: &mut Bank, lane: usize, underway: &Underway<'_>, speech: &mut Vec<Speech>) {
+    #[cfg(test)]
+    (0..underway.intake().waiting()).for_each(|number| _ = heard(underway, number));
+    decide_alone(bank, lane, underway.intake(), speech);
 }
 
 impl Seat<'_> {
@@ -231,3 +277,6 @@ pub fn guarded<T>(work: impl FnOnce() -> Result<T, JobError>) -> Result<T, JobEr
         Err(JobError::Panic(text.unwrap_or("no message").to_owned()))
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -81,7 +81,11 @@ impl Underway<'_> {
     }
 
     /// Takes the whole call through by two threads, this one and one more. `go_on` as in [`by_two::through`].
-    pub fn through_by_two(mut self, detection: Detection, mut go_on: impl FnMut(usize) -> bool) -> Result<Job, JobError> {
+    pub fn through_by_two(
+        mut self,
+        detection: Detection,
+        mut go_on: impl FnMut(usize) -> bool,
+    ) -> Result<Job, JobError> {
         let go_on = |frames: usize, out: &Desk| go_on(frames) && out.recorder.error().is_none();
         match by_two::through(&mut self.drive, detection, &mut self.out, go_on) {
             Err(error) if self.out.recorder.error().is_none() => Err(error),

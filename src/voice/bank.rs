@@ -99,7 +99,7 @@ enum Seats {
 /// What stands between a call's frames and its detector.
 struct Lane {
     narrowing: Option<Narrowing>,
-    frame: Vec<i16>,
+    frame: Zeroizing<Vec<i16>>,
     /// Whether the detector hears `frame` instead of what came.
     is_prepared: bool,
 }
@@ -208,7 +208,7 @@ impl Lane {
             None => Narrowing::Any(narrowing(rate_hz)),
         });
         let length = if narrowing.is_some() { NARROW_FRAME } else { (rate_hz / 50) as usize };
-        Lane { narrowing, frame: vec![0; length], is_prepared: false }
+        Lane { narrowing, frame: Zeroizing::new(vec![0; length]), is_prepared: false }
     }
 
     /// Whether the detector can hear this frame as it came.

@@ -1,6 +1,7 @@
 //! Everything that can be wrong from outside: bad files, broken events, full disks, commands that cannot be meant. Each
 //! is reported with its place and a remedy, ends with the documented code, and stops nothing else.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -291,10 +292,15 @@ impl Drop for Disk {
 }
 
 /// Ten calls, and what an undisturbed run makes of them.
-fn ten(name: &str) -> (Scratch, std::collections::BTreeMap<String, Vec<u8>>) {
+fn ten(name: &str) -> (Scratch, BTreeMap<String, Vec<u8>>) {
+    undisturbed(name, 10, 20)
+}
+
+/// So many calls of so many seconds, and what an undisturbed run makes of them.
+fn undisturbed(name: &str, calls: u64, seconds: usize) -> (Scratch, BTreeMap<String, Vec<u8>>) {
     let scratch = Scratch::new(name);
-    for n in 0..10 {
-        scratch.call(&format!("call-{n}"), &agent(20), &canary(20, n));
+    for n in 0..calls {
+        scratch.call(&format!("call-{n}"), &agent(seconds), &canary(seconds, n));
         scratch.events(&format!("call-{n}"), &[GRANTED]);
     }
     scratch.batch(&["--speech"]).ends(0);
@@ -334,6 +340,22 @@ fn a_limit_on_file_sizes_counts_as_a_failing_disk() {
     assert!(scratch.files("out").keys().all(|file| file == "batch.json"));
     scratch.batch(&["--speech"]).ends(0);
     assert!(scratch.files("out") == undisturbed);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_low_limit_of_open_files_takes_seats_and_workers_away_and_no_call() {
+    let (scratch, undisturbed) = undisturbed("faults-files", 40, 3);
+    assert!(undisturbed.keys().filter(|file| file.ends_with(".customer.wav")).count() == 40);
+    // With room for two calls at a time, whatever is asked for.
+    for jobs in ["1", "40"] {
+        let wrapper = ["sh", "-c", "ulimit -n 80; exec \"$0\" \"$@\""];
+        let arguments = batch(&["--speech", "--jobs", jobs]);
+        let output = scratch.through(&wrapper, &arguments).output().unwrap();
+        super::common::Ran::of(output, &arguments).ends(0);
+        assert!(scratch.files("out") == undisturbed, "{jobs} jobs");
+        fs::remove_dir_all(scratch.at("out")).unwrap();
+    }
 }
 
 #[test]

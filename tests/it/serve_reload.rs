@@ -103,7 +103,7 @@ fn a_new_call_goes_by_what_was_read_last_and_a_call_in_hand_by_what_it_began_wit
 const PLAIN: &str = "purposes = [\"training\"]";
 
 #[test]
-fn another_store_or_layout_waits_for_a_restart_and_that_is_said() {
+fn another_store_layout_or_detector_waits_for_a_restart_and_that_is_said() {
     let mut server = Server::start_with("serve-reload-layout", PLAIN, SOCKET);
     let address = server.address_of("audiosocket");
     let again = "the configuration was read again";
@@ -114,6 +114,13 @@ fn another_store_or_layout_waits_for_a_restart_and_that_is_said() {
     let told = server.said.last().unwrap().clone();
     assert!(["`out` was changed", "`layout` was changed", "restart"].iter().all(|word| told.contains(word)), "{told}");
     server.out = out;
+    for (top, changed, stays) in
+        [("vad_mode = 1", "`vad_mode`", "detector"), ("detector = \"webrtc\"", "`detector`", "vad_mode")]
+    {
+        server.reconfigure(&format!("{PLAIN}\n{top}"), SOCKET, again);
+        let told = server.said.last().unwrap();
+        assert!(told.contains(&format!("{changed} was changed")) && !told.contains(stays), "{told}");
+    }
 
     let (agent, customer) = (id(1), id(2));
     server.expect(json!({ "source": "audiosocket", "call": "after", "agent": agent, "customer": customer }));

@@ -191,11 +191,12 @@ fn counted(metrics: &str, line: &str) -> u64 {
 }
 
 /// For how long each party of a call speaks, if she comes at all, seconds.
-const COMING: [(&str, Option<usize>, Option<usize>); 4] = [
+const COMING: [(&str, Option<usize>, Option<usize>); 5] = [
     ("whole", Some(9), Some(9)),
     ("stopped", Some(9), Some(4)),
     ("no-customer", Some(9), None),
     ("no-agent", None, Some(9)),
+    ("refused", Some(9), None),
 ];
 
 #[test]
@@ -207,6 +208,8 @@ fn who_was_announced_and_never_came_is_named_and_leak_is_told_only_where_there_w
         let customer = customer_s.map(|s| Speaker::begin(to_customer, canary(s, 8), &[], Network::default(), 2));
         (call, agent, customer)
     });
+    server.wait_in_hand("refused");
+    server.ask("refused", "refused", json!({}));
     std::thread::sleep(Duration::from_secs(9));
     let metrics = || server.request_text("GET", "/metrics", None).1;
     let written = "oneside_frames_total{party=\"agent\",outcome=\"written\"}";
@@ -244,13 +247,13 @@ fn who_was_announced_and_never_came_is_named_and_leak_is_told_only_where_there_w
             .sum();
         assert_eq!(heard, sum(&|manifest| manifest["tally"][party]["heard"].as_u64()), "{party}: every frame, once");
         assert_eq!(counted(&metrics, &line("written")), sum(&|manifest| manifest["tally"][party]["written"].as_u64()));
-        for reason in ["absent", "not_speech", "no_decision"] {
+        for reason in ["absent", "not_speech", "no_decision", "refused"] {
             let left_out = sum(&|manifest| manifest["tally"][party]["left_out"][reason].as_u64());
             assert_eq!(counted(&metrics, &line(reason)), left_out, "{party}: {reason}");
         }
     }
     assert!(counted(&metrics, "oneside_lost_frames_total{reason=\"absent\",intended=\"true\"}") > 2 * 8_000 * 8);
-    assert_eq!(counted(&metrics, "oneside_calls_ended_total{result=\"recorded\"}"), 4);
+    assert_eq!(counted(&metrics, "oneside_calls_ended_total{result=\"recorded\"}"), 5);
     assert!(counted(&metrics, "oneside_rtp_packets_total{what=\"packets\"}") > 9 * 50 * 4);
     let all = counted(&metrics, "oneside_sweep_seconds_count");
     assert!(all > 100 && counted(&metrics, "oneside_sweep_seconds_bucket{le=\"+Inf\"}") >= all);

@@ -12,7 +12,7 @@ use super::encode;
 use super::hunt::{Hunt, likeness};
 use super::serve_common::{Server, tone_dbfs, track};
 use super::siprec_client::{Client, Talk};
-use super::tls_client::{Certified, connect};
+use super::tls_client::{Certified, Tls, connect};
 
 const TOP: &str = "purposes = [\"training\"]\non_withdrawal = \"keep\"\n";
 const RATE: usize = 8_000;
@@ -22,6 +22,24 @@ fn source(more: &str) -> String {
         "[serve.rtp]\nports = \"0\"\n[serve.siprec]\nlisten_udp = \"127.0.0.1:0\"\nlisten_tcp = \"127.0.0.1:0\"\n\
          agent_aor = [\"sip:agent@*\", \"sip:*@agents.example\"]\n{more}"
     )
+}
+
+/// The sources of a server that is spoken to behind TLS.
+pub(super) fn behind_tls(certified: &Certified) -> String {
+    format!(
+        "[serve.rtp]\nports = \"0\"\n[serve.siprec]\nlisten_tls = \"127.0.0.1:0\"\n{}agent_label = \"1\"\n",
+        certified.keys()
+    )
+}
+
+/// Such a server, and a connection to it.
+fn over_tls(name: &str, top: &str) -> (Server, Tls) {
+    let scratch = Scratch::new(name);
+    let certified = Certified::new(&scratch, "srs");
+    let out = scratch.at("out");
+    let mut server = Server::start_in(scratch, out, top, &behind_tls(&certified));
+    let tls = connect(server.address_of("siprec/tls"), &certified.authority).unwrap();
+    (server, tls)
 }
 
 fn as_it_is(body: &str) -> String {
@@ -252,15 +270,7 @@ fn a_hold_keeps_the_line_and_nothing_of_the_far_side_and_a_server_that_ends_says
 
 #[test]
 fn sip_over_tls_is_the_same_behind_encryption() {
-    let scratch = Scratch::new("siprec-tls-certificate");
-    let certified = Certified::new(&scratch, "srs");
-    let source = format!(
-        "[serve.rtp]\nports = \"0\"\n[serve.siprec]\nlisten_tls = \"127.0.0.1:0\"\n{}agent_label = \"1\"\n",
-        certified.keys()
-    );
-    let mut server = Server::start_with("siprec-tls", TOP, &source);
-    let to = server.address_of("siprec/tls");
-    let mut client = connect(to, &certified.authority).unwrap();
+    let (_server, mut client) = over_tls("siprec-tls", TOP);
     let asked = "OPTIONS sip:srs SIP/2.0\r\nVia: SIP/2.0/TLS 127.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a>;tag=1\r\nTo: <sip:b>\r\n\
                  Call-ID: c\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n";
     client.write_all(asked.as_bytes()).unwrap();
@@ -271,17 +281,9 @@ fn sip_over_tls_is_the_same_behind_encryption() {
 
 #[test]
 fn a_whole_call_over_tls_is_signalled_and_kept_as_over_any_other_way() {
-    let scratch = Scratch::new("siprec-tls-call-certificate");
-    let certified = Certified::new(&scratch, "srs");
-    let source = format!(
-        "[serve.rtp]\nports = \"0\"\n[serve.siprec]\nlisten_tls = \"127.0.0.1:0\"\n{}agent_label = \"1\"\n",
-        certified.keys()
-    );
-    let mut server =
-        Server::start_with("siprec-tls-call", &format!("{TOP}[keys]\n1 = \"grant\"\n9 = \"withdraw\"\n"), &source);
-    let to = server.address_of("siprec/tls");
+    let (server, tls) = over_tls("siprec-tls-call", &format!("{TOP}[keys]\n1 = \"grant\"\n9 = \"withdraw\"\n"));
     let call = "abcd0000bbbb0001";
-    let mut client = Client::over_tls(connect(to, &certified.authority).unwrap(), call);
+    let mut client = Client::over_tls(tls, call);
     let answer = client.invite(as_it_is);
     assert!(answer.contains("Via: SIP/2.0/TLS "), "{answer}");
     assert!(answer.lines().any(|line| line.starts_with("Contact: ") && line.contains("transport=tls")), "{answer}");
@@ -312,15 +314,8 @@ fn a_whole_call_over_tls_is_signalled_and_kept_as_over_any_other_way() {
 
 #[test]
 fn a_server_that_ends_says_bye_over_tls() {
-    let scratch = Scratch::new("siprec-tls-bye-certificate");
-    let certified = Certified::new(&scratch, "srs");
-    let source = format!(
-        "[serve.rtp]\nports = \"0\"\n[serve.siprec]\nlisten_tls = \"127.0.0.1:0\"\n{}agent_label = \"1\"\n",
-        certified.keys()
-    );
-    let mut server = Server::start_with("siprec-tls-bye", TOP, &source);
-    let to = server.address_of("siprec/tls");
-    let mut client = Client::over_tls(connect(to, &certified.authority).unwrap(), "abcd0000bbbb0002");
+    let (server, tls) = over_tls("siprec-tls-bye", TOP);
+    let mut client = Client::over_tls(tls, "abcd0000bbbb0002");
     client.invite(as_it_is);
     let ending = std::thread::spawn(move || server.end());
     client.is_hung_up();

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::audiosocket_client::{is_exact, speech};
 use super::common::Scratch;
 use super::serve_common::Server;
+use super::serve_siprec::behind_tls;
 use super::tls_client::{Certified, Tls, connect};
 use super::ws_client::{Client, paced, request};
 
@@ -98,11 +99,7 @@ impl Slow {
 fn who_takes_a_second_for_each_byte_is_thrown_out_before_and_behind_the_handshake_and_disturbs_nobody() {
     let scratch = Scratch::new("tls-slow-authority");
     let ours = Certified::new(&scratch, "ours");
-    let sip = format!(
-        "[serve.rtp]\nports = \"0\"\n[serve.siprec]\nlisten_tls = \"127.0.0.1:0\"\n{}agent_label = \"1\"\n",
-        ours.keys()
-    );
-    let mut server = Server::start_with("tls-slow", TOP, &format!("{}{sip}", websocket(&ours)));
+    let mut server = Server::start_with("tls-slow", TOP, &format!("{}{}", websocket(&ours), behind_tls(&ours)));
     let (web, sip) = (server.address_of("websocket"), server.address_of("siprec/tls"));
     let plain = |address| {
         let stream = TcpStream::connect(address).unwrap();

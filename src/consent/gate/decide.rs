@@ -171,8 +171,7 @@ impl Gate {
             _ if remote.told.is_none() => return Err(Refusal::NotInformed),
             _ => {}
         }
-        let said_no = matches!(remote.standing, Standing::Refused | Standing::Withdrawn);
-        if said_no && !decision.act.is_the_customers_own() {
+        if remote.standing.is_no() && !decision.act.is_the_customers_own() {
             if decision.basis.is_none() {
                 return Err(Refusal::RefusalStands);
             }

@@ -206,10 +206,13 @@ fn kept_of(args: &Args, serve: &Serve, settings: &mut Settings, standing: &LiveO
         kept.push("out");
     }
     // The shards' detectors were made at the start.
-    if settings.detection() != standing.settings.detection() {
+    if settings.vad_mode.value != standing.settings.vad_mode.value {
         settings.vad_mode = standing.settings.vad_mode.clone();
+        kept.push("vad_mode");
+    }
+    if settings.detector.value != standing.settings.detector.value {
         settings.detector = standing.settings.detector.clone();
-        kept.push("vad_mode, detector");
+        kept.push("detector");
     }
     if settings.live.by_date != by_date {
         settings.live.by_date = by_date;

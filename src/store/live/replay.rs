@@ -154,8 +154,8 @@ impl Replayed {
     fn found(&self, why: &str, tally: &Tally) -> Vec<Finding> {
         let seconds = MediaTime(self.position).seconds(self.opening.plan.rate_hz);
         let mut findings = vec![Finding::Interrupted { seconds, why: why.into() }];
-        let compared = self.opening.is_compared();
-        findings.extend(Closing::notes(tally, self.opening.plan.rate_hz, [self.rejected, 0], compared));
+        let awaited = self.opening.is_compared() && !self.gate.roster().says_no();
+        findings.extend(Closing::notes(tally, self.opening.plan.rate_hz, [self.rejected, 0], awaited));
         findings
     }
 

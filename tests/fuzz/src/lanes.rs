@@ -1,5 +1,5 @@
-//! Detectors by script: lanes in any number and width, frames of any sound, frames left out, lanes that begin anew. They
-//! decide as libfvad does.
+//! Detectors by script: lanes in any number and width, frames of any sound, frames left out, lanes that begin anew, runs of
+//! one lane of any length. They decide as libfvad does.
 
 use oneside::voice::lanes::{Detectors, Width};
 use oneside::voice::{Mode, Speech};
@@ -9,6 +9,9 @@ use super::bytes::Bytes;
 
 const LANES_MAX: u8 = 20;
 const ROUNDS_MAX: usize = 400;
+/// Frames of a run, and of all runs together: more than are taken at a time.
+const RUN_MAX: usize = 700;
+const RUNS_MAX: usize = 4_000;
 
 /// The bytes are a script.
 pub fn run(data: &[u8]) {
@@ -23,6 +26,7 @@ pub fn run(data: &[u8]) {
     let mut vads: Vec<Vad> = (0..lanes).map(|_| reference(rate_hz, mode)).collect();
     let mut frames = vec![vec![0; detectors.samples()]; lanes];
     let mut speech = vec![Speech::default(); lanes];
+    let mut left = RUNS_MAX;
     for _ in 0..ROUNDS_MAX {
         if bytes.is_empty() {
             break;
@@ -36,7 +40,17 @@ pub fn run(data: &[u8]) {
                     vads[lane] = reference(rate_hz, mode);
                 }
                 // The frame before once more.
-                2..=63 => {}
+                2..=47 => {}
+                48..=63 => {
+                    let sounds = sounds(&mut bytes, &frames[lane], left);
+                    left -= sounds.len();
+                    let mut decided = vec![Speech::default(); sounds.len()];
+                    detectors.decide_run(lane, |number| &sounds[number], &mut decided);
+                    let decided: Vec<bool> = decided.into_iter().map(|speech| speech.0).collect();
+                    let expected: Vec<bool> =
+                        sounds.iter().map(|sound| vads[lane].is_voice_segment(sound).unwrap()).collect();
+                    assert_eq!(decided, expected, "{width:?}, mode {mode}, {rate_hz} Hz, {frame_ms} ms, a run");
+                }
                 what => sound(&mut bytes, what, &mut frames[lane]),
             }
         }
@@ -46,6 +60,25 @@ pub fn run(data: &[u8]) {
             assert_eq!(speech[lane].0, expected, "{width:?}, mode {mode}, {rate_hz} Hz, {frame_ms} ms, lane {lane}");
         }
     }
+}
+
+/// The frames of a run, at most `left`: some sounds, now this, now that, as their bytes say; the first is `before`.
+fn sounds(bytes: &mut Bytes<'_>, before: &[i16], left: usize) -> Vec<Vec<i16>> {
+    let count = (usize::from(bytes.word()) % RUN_MAX).min(left);
+    let mut kinds = vec![before.to_vec(); 1 + usize::from(bytes.below(4))];
+    for kind in &mut kinds[1..] {
+        let what = bytes.byte();
+        sound(bytes, what, kind);
+    }
+    let (lasts, mut order, mut at) = (1 + u32::from(bytes.byte()), u32::from(bytes.word()), 0);
+    let mut next = |_| {
+        order = order.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if (order >> 16).is_multiple_of(lasts) {
+            at = (order >> 8) as usize % kinds.len();
+        }
+        kinds[at].clone()
+    };
+    (0..count).map(&mut next).collect()
 }
 
 /// A few words repeated, or noise of a level.
