@@ -102,3 +102,6 @@ fn take_in(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
