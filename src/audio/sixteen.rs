@@ -31,6 +31,12 @@ pub trait Sixteen: Copy {
     fn min(self, a: Self::Samples, b: Self::Samples) -> Self::Samples;
     /// The larger of each two.
     fn max(self, a: Self::Samples, b: Self::Samples) -> Self::Samples;
+    /// All bits where a > b, none elsewhere.
+    fn gt(self, a: Self::Samples, b: Self::Samples) -> Self::Samples;
+    /// Of each two the first where the mask has all bits, the second where it has none.
+    fn select(self, mask: Self::Samples, a: Self::Samples, b: Self::Samples) -> Self::Samples;
+    /// The largest of them.
+    fn largest(self, a: Self::Samples) -> i16;
     /// Sums of nothing.
     fn zero(self) -> Self::Sums;
     /// `sums` and the products of each two neighbours: a[0]·b[0] + a[1]·b[1] and so on. Wraps.
@@ -132,6 +138,22 @@ impl Sixteen for Plain {
     }
 
     #[inline(always)]
+    fn gt(self, a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
+        Plain::each(a, b, |a, b| -i16::from(a > b))
+    }
+
+    #[inline(always)]
+    fn select(self, mask: [i16; 16], a: [i16; 16], b: [i16; 16]) -> [i16; 16] {
+        let (yes, no) = (Plain::each(mask, a, |mask, a| mask & a), Plain::each(mask, b, |mask, b| !mask & b));
+        Plain::each(yes, no, |yes, no| yes | no)
+    }
+
+    #[inline(always)]
+    fn largest(self, a: [i16; 16]) -> i16 {
+        a.into_iter().fold(i16::MIN, i16::max)
+    }
+
+    #[inline(always)]
     fn zero(self) -> [i32; 8] {
         [0; 8]
     }
@@ -162,7 +184,7 @@ impl Sixteen for Plain {
 
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
-    use std::arch::x86_64::__m256i;
+    use std::arch::x86_64::{__m128i, __m256i};
 
     use pulp::x86::V3;
 
@@ -237,6 +259,26 @@ mod avx2 {
         }
 
         #[inline(always)]
+        fn gt(self, a: __m256i, b: __m256i) -> __m256i {
+            self.0.avx2._mm256_cmpgt_epi16(a, b)
+        }
+
+        #[inline(always)]
+        fn select(self, mask: __m256i, a: __m256i, b: __m256i) -> __m256i {
+            self.0.avx2._mm256_blendv_epi8(b, a, mask)
+        }
+
+        #[inline(always)]
+        fn largest(self, a: __m256i) -> i16 {
+            let [low, high]: [__m128i; 2] = pulp::cast(a);
+            // There is an instruction for the smallest of eight without sign: turned round, the largest is that.
+            let turn = self.0.sse2._mm_set1_epi16(i16::MAX);
+            let turned = self.0.sse2._mm_xor_si128(self.0.sse2._mm_max_epi16(low, high), turn);
+            let found: [i16; 8] = pulp::cast(self.0.sse4_1._mm_minpos_epu16(turned));
+            found[0] ^ i16::MAX
+        }
+
+        #[inline(always)]
         fn zero(self) -> __m256i {
             self.0.avx._mm256_setzero_si256()
         }
@@ -268,7 +310,7 @@ mod tests {
     /// Everything that a `Sixteen` can do, on extremes and on noise.
     struct All([i16; 16], [i16; 16]);
 
-    type Found = ([[i16; 16]; 7], [i32; 8], [i32; 4]);
+    type Found = ([[i16; 16]; 9], [i16; 3], [i32; 8], [i32; 4]);
 
     impl BySixteen for All {
         type Output = Found;
@@ -283,12 +325,15 @@ mod tests {
                 simd.eighth(a),
                 simd.min(a, b),
                 simd.max(a, b),
+                simd.gt(a, b),
+                simd.select(simd.gt(a, b), b, a),
                 simd.plus(simd.splat(self.0[0]), simd.at(&self.1, 0)),
             ];
             let products = simd.add_products(simd.add_products(simd.zero(), a, b), b, b);
             let small = simd.add_products(simd.zero(), simd.eighth(simd.eighth(a)), simd.splat(1));
             let four = [small, simd.zero(), simd.add_products(small, simd.splat(1), simd.splat(2)), small];
-            (samples.map(|samples| simd.store(samples)), simd.sums(products), simd.totals(four))
+            let largest = [simd.largest(a), simd.largest(b), simd.largest(simd.eighth(simd.min(a, b)))];
+            (samples.map(|samples| simd.store(samples)), largest, simd.sums(products), simd.totals(four))
         }
     }
 

@@ -19,7 +19,7 @@ use super::likeness::{ALIKE, ALIKE_BESIDE_AGENT, Likeness};
 use super::path::{AUDIBLE, LEAST, Path, Recent, SILENT, YOUNG_UNITS};
 use super::{Reference, Unheard};
 use crate::audio::level::{Level, Levels, OCTAVE, tenths_db};
-use crate::audio::{Work, wide};
+use crate::audio::{BySixteen, Sixteen, by_sixteen};
 
 /// Frames that must have been heard after the one a verdict is asked for: 100 ms.
 pub const LOOK_FRAMES: u64 = 5;
@@ -139,16 +139,16 @@ impl Guard {
             self.units += 2;
             return;
         }
-        wide(Comparison { guard: self, levels, unheard });
+        by_sixteen(Comparison { guard: self, levels, unheard });
     }
 
     #[inline(always)]
-    fn compare_sides(&mut self, levels: &Levels, unheard: Unheard) {
+    fn compare_sides(&mut self, simd: impl Sixteen, levels: &Levels, unheard: Unheard) {
         self.customer_unheard = self.customer_unheard << 2 | bits(unheard.customer);
         self.agent_unheard = self.agent_unheard << 2 | bits(unheard.agent);
-        let customer = self.without_echo(levels, unheard);
+        let customer = self.without_echo(simd, levels, unheard);
         if unheard == Unheard::default() {
-            self.bleed.hear(customer, levels.agent);
+            self.bleed.hear(simd, customer, levels.agent);
         } else {
             customer.into_iter().for_each(|level| self.bleed.pass(level));
         }
@@ -165,8 +165,8 @@ impl Guard {
         }
         self.units += 2;
         let line = if customer == [SILENT; 2] { SILENT } else { middle(levels.customer) };
-        self.compare(line, middle(levels.agent), unheard == Unheard::default());
-        self.judge_frame();
+        self.compare(simd, line, middle(levels.agent), unheard == Unheard::default());
+        self.judge_frame(simd);
     }
 
     /// The call has ended: hears the silence that the last verdicts look ahead into. Nothing is heard after it.
@@ -183,7 +183,7 @@ impl Guard {
             self.alike <<= 1;
             self.customer_unheard <<= 2;
             self.agent_unheard <<= 2;
-            self.judge_frame();
+            by_sixteen(Judgement(self));
         }
     }
 
@@ -228,16 +228,16 @@ impl Guard {
 
     /// The customer's levels, silent where the line carries no more than the agent's own echo (ONE-05).
     #[inline(always)]
-    fn without_echo(&mut self, levels: &Levels, unheard: Unheard) -> [Level; 2] {
+    fn without_echo(&mut self, simd: impl Sixteen, levels: &Levels, unheard: Unheard) -> [Level; 2] {
         let agent = audible(middle(levels.agent));
         let customer = middle(levels.customer);
         // The frame as a whole is compared, as it was learnt: a syllable that begins in its second half must not slip past.
         let echo = if unheard == Unheard::default() {
-            self.echo.expect(agent, customer)
+            self.echo.expect(simd, agent, customer)
         } else {
             // Nothing is learnt of it; but what did come of the customer's is the least that can be heard of it elsewhere.
             self.echo.pass(agent);
-            self.echo.expected(0)
+            self.echo.expected(simd, 0)
         };
         if customer > echo + ECHO_SLACK { levels.customer.map(audible) } else { [SILENT; 2] }
     }
@@ -245,7 +245,7 @@ impl Guard {
     /// Whether the microphone follows the customer at a level that the bleed path does not expect. Nothing is compared where
     /// either was not `heard`.
     #[inline(always)]
-    fn compare(&mut self, customer: Level, agent: Level, heard: bool) {
+    fn compare(&mut self, simd: impl Sixteen, customer: Level, agent: Level, heard: bool) {
         let threshold = if heard { (self.bleed.peak() - LIKE_REACH).max(AUDIBLE) } else { Level::MAX };
         let beside_agent = self.since_agent_units < AGENT_RECENT_UNITS;
         let limit = if beside_agent { ALIKE_BESIDE_AGENT } else { ALIKE };
@@ -255,7 +255,7 @@ impl Guard {
             self.alike_frames = 0;
             return;
         };
-        let expected = self.bleed.expected(0).max(self.bleed.expected(1));
+        let expected = self.bleed.expected(simd, 0).max(self.bleed.expected(simd, 1));
         if agent > self.noise + NOISE_REACH && agent > expected + LIKE_ABOVE {
             self.alike |= 1;
             self.alike_frames += 1;
@@ -267,9 +267,9 @@ impl Guard {
 
     /// Judges the two units that are due.
     #[inline(always)]
-    fn judge_frame(&mut self) {
+    fn judge_frame(&mut self, simd: impl Sixteen) {
         for back in [JUDGED_BACK + 1, JUDGED_BACK] {
-            let seen = self.judge(back);
+            let seen = self.judge(simd, back);
             self.evidence.push(seen);
         }
         self.evidence.weigh();
@@ -277,10 +277,10 @@ impl Guard {
 
     /// Looks at the unit `back` before the newest.
     #[inline(always)]
-    fn judge(&mut self, back: usize) -> Seen {
+    fn judge(&mut self, simd: impl Sixteen, back: usize) -> Seen {
         let agent = self.agent.at(back);
         let above_noise = agent - self.noise.min(agent);
-        let expected = self.bleed.expected(back);
+        let expected = self.bleed.expected(simd, back);
         if let Some(unit) = self.units.checked_sub(1 + back as u64) {
             self.account.judged(unit, agent, expected);
         }
@@ -329,12 +329,24 @@ struct Comparison<'a> {
     unheard: Unheard,
 }
 
-impl Work for Comparison<'_> {
+impl BySixteen for Comparison<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn call(self) {
-        self.guard.compare_sides(self.levels, self.unheard);
+    fn call(self, simd: impl Sixteen) {
+        self.guard.compare_sides(simd, self.levels, self.unheard);
+    }
+}
+
+/// A frame to be judged after the call's end.
+struct Judgement<'a>(&'a mut Guard);
+
+impl BySixteen for Judgement<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self, simd: impl Sixteen) {
+        self.0.judge_frame(simd);
     }
 }
 

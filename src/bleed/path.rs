@@ -12,6 +12,7 @@
 //! Limits: one level per unit, delays up to `LANES - 1` units, no samples. A path whose frequency response is very uneven
 //! (a 900 Hz high pass of 18 dB an octave) spreads the differences beyond the guard's margin.
 
+use crate::audio::Sixteen;
 use crate::audio::level::{ACTIVE, Level, tenths_db};
 
 /// Stands for "no sound": far below anything, yet sums of two stay inside an `i16`.
@@ -36,16 +37,16 @@ const NEAR: Level = tenths_db(200);
 /// Active units (1 s) in which a path is *young*: it falls at once and rises fast.
 pub(super) const YOUNG_UNITS: u32 = 100;
 
-/// How a lane follows: `shift` of the distance down at most `fall` a unit, `rise` a unit up.
+/// How a lane follows: all of the distance down, or if it is slow an eighth, at most `fall` a unit; `rise` a unit up.
 #[derive(Clone, Copy)]
 struct Pace {
-    shift: u32,
+    is_slow: bool,
     fall: Level,
     rise: Level,
 }
 
-const YOUNG: Pace = Pace { shift: 0, fall: tenths_db(60), rise: 7 };
-const SETTLED: Pace = Pace { shift: 3, fall: tenths_db(30), rise: 3 };
+const YOUNG: Pace = Pace { is_slow: false, fall: tenths_db(60), rise: 7 };
+const SETTLED: Pace = Pace { is_slow: true, fall: tenths_db(30), rise: 3 };
 const RISE_FAR: Level = 1;
 
 /// What one unit teaches: the target's level, and above which level a source teaches.
@@ -62,9 +63,22 @@ impl Lesson {
     fn follow(self, lane: Level, level: Level, most: Level) -> Level {
         let off = self.target - level - lane;
         let up = if off < NEAR { self.pace.rise } else { RISE_FAR };
-        let step = if off < 0 { (off >> self.pace.shift).max(-self.pace.fall) } else { up };
+        let slowed = if self.pace.is_slow { off >> 3 } else { off };
+        let step = if off < 0 { slowed.max(-self.pace.fall) } else { up };
         let step = if level > self.above { step } else { 0 };
         (lane + step).max(LEAST).min(most)
+    }
+
+    /// The same of sixteen lanes. Nothing saturates: levels lie between [`SILENT`] and full scale.
+    #[inline(always)]
+    fn follow_sixteen<S: Sixteen>(self, simd: S, lanes: S::Samples, levels: S::Samples, most: Level) -> S::Samples {
+        let off = simd.minus(simd.minus(simd.splat(self.target), levels), lanes);
+        let up = simd.select(simd.gt(simd.splat(NEAR), off), simd.splat(self.pace.rise), simd.splat(RISE_FAR));
+        let slowed = if self.pace.is_slow { simd.eighth(off) } else { off };
+        let down = simd.max(slowed, simd.splat(-self.pace.fall));
+        let step = simd.select(simd.gt(simd.splat(0), off), down, up);
+        let step = simd.and(step, simd.gt(levels, simd.splat(self.above)));
+        simd.min(simd.max(simd.plus(lanes, step), simd.splat(LEAST)), simd.splat(most))
     }
 }
 
@@ -162,6 +176,28 @@ pub(super) struct Path<const LANES: usize> {
     audible: u64,
 }
 
+/// The loudest of a whole number of sixteens.
+#[inline(always)]
+fn loudest<S: Sixteen, const N: usize>(simd: S, levels: &[Level; N]) -> Level {
+    const { assert!(N.is_multiple_of(16)) };
+    let mut loudest = simd.splat(SILENT);
+    for levels in levels.as_chunks::<16>().0 {
+        loudest = simd.max(loudest, simd.load(levels));
+    }
+    simd.largest(loudest)
+}
+
+/// The loudest that a lane makes of its level. The sums do not saturate.
+#[inline(always)]
+fn loudest_of_sums<S: Sixteen, const N: usize>(simd: S, lanes: &[Level; N], levels: &[Level; N]) -> Level {
+    const { assert!(N.is_multiple_of(16)) };
+    let mut loudest = simd.splat(Level::MIN);
+    for (lanes, levels) in lanes.as_chunks::<16>().0.iter().zip(levels.as_chunks::<16>().0) {
+        loudest = simd.max(loudest, simd.plus(simd.load(lanes), simd.load(levels)));
+    }
+    simd.largest(loudest)
+}
+
 impl<const LANES: usize> Path<LANES> {
     /// All lanes start at `start` and never pass `most`; sources within `reach` of the recent peak teach.
     pub(super) const fn new(start: Level, most: Level, reach: Level) -> Path<LANES> {
@@ -179,9 +215,9 @@ impl<const LANES: usize> Path<LANES> {
 
     /// Takes two units, oldest first: what the source and the target measure at the same time.
     #[inline(always)]
-    pub(super) fn hear(&mut self, source: [Level; 2], target: [Level; 2]) {
-        let first = self.learn(&source[..1], target[0]);
-        let second = self.learn(&source, target[1]);
+    pub(super) fn hear(&mut self, simd: impl Sixteen, source: [Level; 2], target: [Level; 2]) {
+        let first = self.learn(simd, &source[..1], target[0]);
+        let second = self.learn(simd, &source, target[1]);
         self.learn_newest(0, source[0], first);
         self.learn_newest(0, source[1], second);
         self.learn_newest(1, source[0], second);
@@ -191,10 +227,9 @@ impl<const LANES: usize> Path<LANES> {
 
     /// Takes one unit and answers with what is now expected in it.
     #[inline(always)]
-    pub(super) fn expect(&mut self, source: Level, target: Level) -> Level {
-        let lesson = self.learn(&[source], target);
-        let past = self.lanes.iter().zip(self.source.ahead::<LANES>(1));
-        let past = past.fold(self.tail.at(0), |loudest, (lane, level)| loudest.max(lane + level));
+    pub(super) fn expect(&mut self, simd: impl Sixteen, source: Level, target: Level) -> Level {
+        let lesson = self.learn(simd, &[source], target);
+        let past = loudest_of_sums(simd, &self.lanes, self.source.ahead::<LANES>(1)).max(self.tail.at(0));
         self.learn_newest(0, source, lesson);
         self.source.push(source);
         past.max(self.lanes[LANES - 1] + source)
@@ -203,13 +238,13 @@ impl<const LANES: usize> Path<LANES> {
     /// Learns from one unit, the last of `new`, in the lanes of all units before those: the others are left to
     /// [`learn_newest`](Path::learn_newest), which touches single lanes and so comes last.
     #[inline(always)]
-    fn learn(&mut self, new: &[Level], target: Level) -> Option<Lesson> {
+    fn learn(&mut self, simd: impl Sixteen, new: &[Level], target: Level) -> Option<Lesson> {
         let oldest = self.source.ahead::<LANES>(new.len())[0];
         self.follow_tail(oldest);
         self.follow_peak(new[new.len() - 1]);
         let Path { source, lanes, most, .. } = self;
         let window = source.ahead::<LANES>(new.len());
-        let loudest = window.iter().chain(new).fold(SILENT, |loudest, &level| loudest.max(level));
+        let loudest = new.iter().fold(loudest(simd, window), |loudest, &level| loudest.max(level));
         let threshold = (self.peak - self.reach).max(AUDIBLE);
         if loudest < threshold {
             return None;
@@ -218,8 +253,8 @@ impl<const LANES: usize> Path<LANES> {
         let pace = if self.active_units < YOUNG_UNITS { YOUNG } else { SETTLED };
         // Loud enough to teach, and not so much weaker than the target that this must be somebody else.
         let lesson = Lesson { target, above: (threshold - 1).max(target - CEILING), pace };
-        for (lane, &level) in lanes.iter_mut().zip(window) {
-            *lane = lesson.follow(*lane, level, *most);
+        for (lanes, levels) in lanes.as_chunks_mut::<16>().0.iter_mut().zip(window.as_chunks::<16>().0) {
+            *lanes = simd.store(lesson.follow_sixteen(simd, simd.load(lanes), simd.load(levels), *most));
         }
         Some(lesson)
     }
@@ -258,9 +293,8 @@ impl<const LANES: usize> Path<LANES> {
 
     /// Loudest level that the source can have caused in the target, `back` units ago.
     #[inline(always)]
-    pub(super) fn expected(&self, back: usize) -> Level {
-        let window = self.source.window::<LANES>(back);
-        self.lanes.iter().zip(window).fold(self.tail.at(back), |loudest, (lane, level)| loudest.max(lane + level))
+    pub(super) fn expected(&self, simd: impl Sixteen, back: usize) -> Level {
+        loudest_of_sums(simd, &self.lanes, self.source.window::<LANES>(back)).max(self.tail.at(back))
     }
 
     /// Whether the source can still be heard `back` units ago, over all delays.
@@ -291,5 +325,47 @@ impl<const LANES: usize> Path<LANES> {
     /// Units in which some lane could learn, counted up to `u32::MAX`.
     pub(super) fn active_units(&self) -> u32 {
         self.active_units
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::{BySixteen, by_sixteen};
+
+    /// A lesson for sixteen lanes at once.
+    struct Sixteenth([Level; 16], [Level; 16], Lesson);
+
+    impl BySixteen for Sixteenth {
+        type Output = ([Level; 16], [Level; 2]);
+
+        #[inline(always)]
+        fn call(self, simd: impl Sixteen) -> Self::Output {
+            let Sixteenth(lanes, levels, lesson) = self;
+            let followed = lesson.follow_sixteen(simd, simd.load(&lanes), simd.load(&levels), -100);
+            (simd.store(followed), [loudest(simd, &levels), loudest_of_sums(simd, &lanes, &levels)])
+        }
+    }
+
+    #[test]
+    fn sixteen_lanes_follow_as_each_by_itself() {
+        let mut state = 3u32;
+        let mut between = |low: Level, high: Level| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            low + ((state >> 8) % (high - low + 1) as u32) as Level
+        };
+        for round in 0..20_000 {
+            let lanes: [Level; 16] = std::array::from_fn(|_| between(LEAST, -100));
+            let levels: [Level; 16] =
+                std::array::from_fn(|lane| if lane % 5 == round % 7 { SILENT } else { between(0, 6_911) });
+            let pace = [YOUNG, SETTLED][round % 2];
+            let lesson = Lesson { target: between(0, 6_911), above: between(AUDIBLE, 6_911), pace };
+            let (followed, [most, most_sum]) = by_sixteen(Sixteenth(lanes, levels, lesson));
+            for lane in 0..16 {
+                assert_eq!(followed[lane], lesson.follow(lanes[lane], levels[lane], -100));
+            }
+            assert_eq!(most, *levels.iter().max().unwrap());
+            assert_eq!(Some(most_sum), lanes.iter().zip(&levels).map(|(lane, level)| lane + level).max());
+        }
     }
 }
