@@ -70,14 +70,17 @@ impl BySixteen for Decimation<'_> {
         // Four at a time: each piece of the filter is taken up once for all of them.
         for (number, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
             let window = &sound[4 * number * ratio..][..taps.len() + 3 * ratio];
-            let mut sums = [simd.zero(); 4];
-            for (at, taps) in taps.as_chunks::<16>().0.iter().enumerate() {
+            let (a, b) = (window.as_chunks::<16>().0, window[ratio..].as_chunks::<16>().0);
+            let (c, d) = (window[2 * ratio..].as_chunks::<16>().0, window[3 * ratio..].as_chunks::<16>().0);
+            let [mut first, mut second, mut third, mut fourth] = [simd.zero(); 4];
+            for ((((taps, a), b), c), d) in taps.as_chunks::<16>().0.iter().zip(a).zip(b).zip(c).zip(d) {
                 let taps = simd.load(taps);
-                for (place, sum) in sums.iter_mut().enumerate() {
-                    *sum = simd.add_products(*sum, simd.at(window, 16 * at + place * ratio), taps);
-                }
+                first = simd.add_products(first, simd.load(a), taps);
+                second = simd.add_products(second, simd.load(b), taps);
+                third = simd.add_products(third, simd.load(c), taps);
+                fourth = simd.add_products(fourth, simd.load(d), taps);
             }
-            for (out, sum) in out.iter_mut().zip(simd.totals(sums)) {
+            for (out, sum) in out.iter_mut().zip(simd.totals([first, second, third, fourth])) {
                 *out = ((sum + (1 << (POINT - 1))) >> POINT).clamp(i16::MIN.into(), i16::MAX.into()) as i16;
             }
         }
