@@ -17,7 +17,7 @@ pub use frame::{Agent, Customer, Frame, Party, Stereo};
 pub use level::Levels;
 pub use sixteen::{BySixteen, Sixteen, by_sixteen};
 pub use time::{MediaTime, Span, frame_end};
-pub use wide::{Work, wide};
+pub use wide::{Work, is_wide, wide};
 
 /// Lowest sample rate a call may have, Hz: narrow-band telephony.
 pub const RATE_MIN_HZ: u32 = 8_000;

@@ -9,6 +9,11 @@ pub use pulp::NullaryFnOnce as Work;
 
 pub(super) static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
 
+/// Whether the machine's registers are wider than those that every machine of its kind has.
+pub fn is_wide() -> bool {
+    !matches!(*ARCH, pulp::Arch::Scalar)
+}
+
 /// Does the work with the widest registers. Its `call`, and what that calls, must be inlined (`#[inline(always)]`) to gain
 /// anything; that is why it is no closure.
 #[inline(always)]

@@ -8,6 +8,8 @@ use std::fmt;
 
 use audio_codec_algorithms::{decode_alaw, decode_ulaw};
 
+use crate::audio::{Work, is_wide, wide};
+
 /// How one sample is coded. Little-endian throughout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
@@ -51,6 +53,9 @@ impl Encoding {
             Encoding::F32 => each::<4>(bytes, out, |b| from_float(f32::from_le_bytes(b))),
             // A double beyond the range of a float becomes infinite, and is clamped like any other.
             Encoding::F64 => each::<8>(bytes, out, |b| from_float(f64::from_le_bytes(b) as f32)),
+            // In wide registers the formula is the faster one (4 % of a batch), elsewhere the table.
+            Encoding::Alaw if is_wide() => wide(ExpandAlaw { bytes, out }),
+            Encoding::Mulaw if is_wide() => wide(ExpandMulaw { bytes, out }),
             Encoding::Alaw => each::<1>(bytes, out, |b| decode_alaw(b[0])),
             Encoding::Mulaw => each::<1>(bytes, out, |b| decode_ulaw(b[0])),
         }
@@ -77,6 +82,46 @@ fn each<const N: usize>(bytes: &[u8], out: &mut [i16], decode: impl Fn([u8; N]) 
     let (samples, _) = bytes.as_chunks::<N>();
     for (sample, out) in samples.iter().zip(out) {
         *out = decode(*sample);
+    }
+}
+
+/// A-law to be expanded (ITU-T G.711).
+struct ExpandAlaw<'a> {
+    bytes: &'a [u8],
+    out: &'a mut [i16],
+}
+
+impl Work for ExpandAlaw<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for (out, byte) in self.out.iter_mut().zip(self.bytes) {
+            let code = i32::from(byte ^ 0x55);
+            let chord = code >> 4 & 7;
+            let size = (((code & 15) << 4) + 8 + (i32::from(chord > 0) << 8)) << (chord - 1).max(0);
+            *out = if code & 0x80 != 0 { size } else { -size } as i16;
+        }
+    }
+}
+
+/// µ-law to be expanded (ITU-T G.711).
+struct ExpandMulaw<'a> {
+    bytes: &'a [u8],
+    out: &'a mut [i16],
+}
+
+impl Work for ExpandMulaw<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        const BIAS: i32 = 0x84;
+        for (out, byte) in self.out.iter_mut().zip(self.bytes) {
+            let code = i32::from(!byte);
+            let size = ((((code & 15) << 3) + BIAS) << (code >> 4 & 7)) - BIAS;
+            *out = if code & 0x80 != 0 { -size } else { size } as i16;
+        }
     }
 }
 
@@ -130,5 +175,11 @@ mod tests {
         // ITU-T G.711: the codes of silence and of full scale
         assert_eq!(decoded(Encoding::Mulaw, &[0xFF, 0x7F, 0x00, 0x80]), [0, 0, -32_124, 32_124]);
         assert_eq!(decoded(Encoding::Alaw, &[0xD5, 0x55, 0x2A, 0xAA]), [8, -8, -32_256, 32_256]);
+        let codes: Vec<u8> = (0..=255).collect();
+        let (mut alaw, mut mulaw) = ([0; 256], [0; 256]);
+        wide(ExpandAlaw { bytes: &codes, out: &mut alaw });
+        wide(ExpandMulaw { bytes: &codes, out: &mut mulaw });
+        assert_eq!(alaw, std::array::from_fn(|code| decode_alaw(code as u8)));
+        assert_eq!(mulaw, std::array::from_fn(|code| decode_ulaw(code as u8)));
     }
 }
