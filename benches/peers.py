@@ -135,7 +135,7 @@ def two_cores(release, work, calls, names, rounds, with_strong):
 def starts(release, work, call):
     """Wall time of a start, and of a batch of one file, ms."""
     out, oneside = os.path.join(work, "out"), os.path.join(release, "oneside")
-    batch = [oneside, "batch", call, "--agent-channel", "left", "--jobs", "1", "--quiet", "--speech", "--out", out]
+    batch = [oneside, "batch", call, "--agent-channel", "left", "--quiet", "--speech", "--out", out]
     by_hyperfine = shutil.which("hyperfine") is not None
     how = f"hyperfine {version(['hyperfine', '--version'])}" if by_hyperfine else "this script"
     print(f"\nStart-up, wall, {STARTS} runs by {how}; {machine()}\n")
