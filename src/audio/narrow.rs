@@ -8,7 +8,7 @@ use super::{BySixteen, Sixteen, by_sixteen};
 const HALF_MAX: usize = 120;
 
 /// The halves of a frame at about 8 kHz, of both sides. A half is 10 ms when the frame is whole.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Narrowed<'a> {
     /// Samples that one of these is the mean of.
     pub fold: usize,
@@ -18,8 +18,7 @@ pub struct Narrowed<'a> {
     pub customer: [&'a [i16]; 2],
 }
 
-/// Where the averages lie while a frame is measured. It is not kept: no sample outlasts its frame (MIN-01).
-#[derive(Debug)]
+/// Where the averages lie while a frame is measured. No state keeps it: no sample is looked at after its frame (MIN-01).
 pub struct Room([[[i16; HALF_MAX]; 2]; 2]);
 
 /// Samples that are averaged into one at a rate, Hz.

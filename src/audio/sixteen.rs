@@ -39,7 +39,7 @@ pub trait Sixteen: Copy {
     fn largest(self, a: Self::Samples) -> i16;
     /// Sums of nothing.
     fn zero(self) -> Self::Sums;
-    /// `sums` and the products of each two neighbours: a[0]·b[0] + a[1]·b[1] and so on. Wraps.
+    /// `sums` and the products of each two neighbours: `a[0]·b[0] + a[1]·b[1]` and so on. Wraps.
     fn add_products(self, sums: Self::Sums, a: Self::Samples, b: Self::Samples) -> Self::Sums;
     /// The eight sums.
     fn sums(self, sums: Self::Sums) -> [i32; 8];

@@ -9,7 +9,7 @@ pub use pulp::NullaryFnOnce as Work;
 
 pub(super) static ARCH: LazyLock<pulp::Arch> = LazyLock::new(pulp::Arch::new);
 
-/// Whether the machine's registers are wider than those that every machine of its kind has.
+/// Whether work is compiled for more than the least of x86-64 processors.
 pub fn is_wide() -> bool {
     !matches!(*ARCH, pulp::Arch::Scalar)
 }

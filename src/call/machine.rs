@@ -289,6 +289,7 @@ impl Call {
 
     /// Has the gate decide about an event, and does what follows. `reach`: what of the agent's can still be masked.
     fn carry_out(&mut self, stamped: &Stamped, reach: MediaTime, out: &mut impl Outlet) -> Effect {
+        self.listen_to_customer();
         let effect = self.gate.apply_reaching(stamped, reach);
         let mut gone = 0;
         for erased in &effect.erased {

@@ -1,12 +1,13 @@
 //! Threads, memory, and where a customer's samples can be.
 //!
-//! A batch has one thread a job and one that tells how far it is. A job has up to sixteen calls in hand: it reads a block of
+//! A batch has one thread a job (two for a call by itself where a job is idle) and one that tells how far it is. A job has up to sixteen calls in hand: it reads a block of
 //! each, takes the sides apart, has the speech of all decided together, and hands frames of 20 ms to each call; nothing is
 //! queued behind the gate but the writer's block. See [`speed`](super::speed).
 //!
-//! A customer's samples are in three places of memory, each wiped when it is read past or dropped: the block that was
-//! read (8,192 sample frames, one for all calls of a job; 81,920 where it has at most three), the customer's plane made of it, and for compressed inputs the decoder's packet. With
-//! `--rate`, the converter's filter as well. A [`Call`](crate::call::Call) has no field that could hold a customer's
+//! A customer's samples are in few places of memory, each wiped when a recording ends or it is dropped: the piece that was
+//! read (8,192 sample frames, one for all calls of a job; what is not 16-bit sound, a pair of files and a compressed input have one before it), and the
+//! customer's plane made of it (a second of 8 kHz; ten where a job has at most three calls, and three times that where two threads take one through). With
+//! `--rate`, the converter's filter as well. While a frame is measured, its averages lie on the stack. A [`Call`](crate::call::Call) has no field that could hold a customer's
 //! frame, and the bleed guard keeps levels, no samples.
 //!
 //! What is cleared waits in a writer's block of at most 64 KiB a file. The agent's side waits up to

@@ -41,24 +41,30 @@ pub fn take(batch: &Batch, watch: &dyn Watch, number: usize, go_on: impl Fn() ->
 }
 
 /// Takes a recording to its end through its call, which is left to be closed. `go_on` is told after each block how many
-/// sample frames it had, and says whether to go on; if not, that is [`JobError::Stopped`].
+/// sample frames it had, and says whether to go on; if not, that is [`JobError::Stopped`]. Where the system has no thread to
+/// spare, this one does it alone.
 pub fn through<O: Outlet>(
     drive: &mut Drive<'_>,
     detection: Detection,
     out: &mut O,
     mut go_on: impl FnMut(usize, &O) -> bool,
 ) -> Result<(), JobError> {
-    let Drive { intake, call } = drive;
-    let mut cutter = Cutter::new(intake.rate_hz());
     let (full, filled) = channel::bounded(LOTS);
     let (empty, emptied) = channel::bounded(LOTS);
+    let (hand, handed) = channel::bounded::<&mut Intake<'_>>(1);
     for _ in 0..LOTS {
-        let lot = Lot { sides: intake.sides.alike(), speech: Vec::new(), taken_in: 0, last: false };
+        let lot = Lot { sides: drive.intake.sides.alike(), speech: Vec::new(), taken_in: 0, last: false };
         let _ = empty.send(lot); // there is room for all
     }
     // What it takes along goes with it if it panics: else the other thread would wait for ever.
-    thread::scope(move |scope| {
-        let taking_in = scope.spawn(move || take_in(intake, detection, &emptied, &full));
+    let ended = thread::scope(move |scope| {
+        let other = move || handed.recv().map_or(Ok(()), |intake| take_in(intake, detection, &emptied, &full));
+        let Ok(taking_in) = thread::Builder::new().spawn_scoped(scope, other) else {
+            return drive.go_to_its_end(detection, out, &mut go_on);
+        };
+        let Drive { intake, call } = drive;
+        let mut cutter = Cutter::new(intake.rate_hz());
+        let _ = hand.send(intake); // it waits for it
         let mut ended = false;
         for mut lot in filled {
             settle(&mut cutter, &mut lot.sides, lot.last, &lot.speech, call, out);
@@ -70,13 +76,10 @@ pub fn through<O: Outlet>(
             let _ = empty.send(lot); // at the end nobody takes it any more
         }
         drop(empty);
-        match taking_in.join() {
-            Err(panic) => resume_unwind(panic),
-            Ok(Err(error)) => Err(error.into()),
-            Ok(Ok(())) if ended => Ok(()),
-            Ok(Ok(())) => Err(JobError::Stopped),
-        }
-    })
+        taking_in.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+        Ok(ended)
+    })?;
+    if ended { Ok(()) } else { Err(JobError::Stopped) }
 }
 
 /// Fills lots until the recording ends, or nobody settles them any more.

@@ -2,9 +2,9 @@
 //!
 //! Files have no real-time thread to protect, so they bypass the ring: blocks go from the reader straight to the call.
 //! Who has several in hand takes a block of each in and has their speech decided together; who has one decides it by
-//! itself ([`Drive::through`]). Memory is bounded whatever the length: one plane a side. All of it is wiped.
+//! itself ([`Drive::through`]). Memory is bounded whatever the length: one plane a side (three by two threads). All of it is wiped.
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::line::{Cutter, Sides};
 use crate::audio::MediaTime;
@@ -56,8 +56,8 @@ pub struct Intake<'r> {
     pub(super) ended: bool,
 }
 
-/// Interleaved samples on their way from the recording to the sides: one for all that a thread has in hand. The next block
-/// takes the place of the last, and it is wiped when it is dropped.
+/// Interleaved samples on their way from the recording to the sides: one for all that a thread has in hand. The next piece
+/// takes the place of the last; it is wiped when a recording is at its end, or fails, and when it is dropped.
 #[derive(Default)]
 pub struct Block(Zeroizing<Vec<i16>>);
 
@@ -67,6 +67,10 @@ impl Block {
             self.0 = Zeroizing::new(vec![0; samples]); // not grown: that would leave a copy behind
         }
         &mut self.0[..samples]
+    }
+
+    fn wipe(&mut self) {
+        self.0.as_mut_slice().zeroize();
     }
 }
 
@@ -131,6 +135,17 @@ impl<'r> Drive<'r> {
         out: &mut O,
         mut go_on: impl FnMut(usize, &O) -> bool,
     ) -> Result<Option<Closing>, SourceError> {
+        let ended = self.go_to_its_end(detection, out, &mut go_on)?;
+        Ok(ended.then(|| self.close(out)))
+    }
+
+    /// The same, but for the closing: whether it came to its end.
+    pub(super) fn go_to_its_end<O: Outlet>(
+        &mut self,
+        detection: Detection,
+        out: &mut O,
+        go_on: &mut impl FnMut(usize, &O) -> bool,
+    ) -> Result<bool, SourceError> {
         let mut bank = Bank::new(1, self.intake.rate_hz, detection);
         let (mut block, mut speech) = (Block::default(), Vec::new());
         while !self.intake.ended {
@@ -138,10 +153,10 @@ impl<'r> Drive<'r> {
             decide_alone(&mut bank, 0, &self.intake, &mut speech);
             self.settle(&speech, out);
             if !go_on(frames, out) {
-                return Ok(None);
+                return Ok(false);
             }
         }
-        Ok(Some(self.close(out)))
+        Ok(true)
     }
 }
 
@@ -179,16 +194,22 @@ impl Intake<'_> {
         let mut taken_in = 0;
         while taken_in < self.block {
             let piece = block.of(PIECE.min(self.block - taken_in) * channels);
-            let frames = self.recording.read(piece)?;
-            if frames == 0 {
-                break;
+            match self.recording.read(piece) {
+                Ok(0) => break,
+                Ok(frames) => {
+                    self.sides.take(&self.delivery, &piece[..frames * channels]);
+                    taken_in += frames;
+                }
+                Err(error) => {
+                    block.wipe();
+                    return Err(error);
+                }
             }
-            self.sides.take(&self.delivery, &piece[..frames * channels]);
-            taken_in += frames;
         }
         if taken_in == 0 {
             self.ended = true;
             self.sides.finish();
+            block.wipe();
         }
         Ok(taken_in)
     }

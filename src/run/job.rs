@@ -22,7 +22,7 @@ use crate::split::{ChannelMap, Finding, MapError};
 use crate::store::{About, Manifest, Place, StoreError, manifest};
 
 /// Changes whenever the same input and settings would give other outputs, so that a re-run does them again.
-const ENGINE: &str = "oneside-engine/2";
+const ENGINE: &str = "oneside-engine/3";
 
 /// What every job of a batch has in common.
 pub struct Orders {

@@ -319,6 +319,18 @@ mod tests {
             }
             sides.finish();
             assert_eq!(planes(&sides), before, "{input_hz} to {rate_hz} Hz, at the end");
+            // Nor where they are handed over, again and again.
+            let mut sides = Sides::new(input_hz, rate_hz);
+            let mut others = sides.alike();
+            let mut all = [planes(&sides), planes(&others)];
+            for _ in 0..4 {
+                sides.take(&map, &vec![1; 2 * BLOCK]);
+                let whole = sides.agent.len().saturating_sub(rate_hz as usize / 50);
+                sides.hand_over(whole, &mut others);
+                all.reverse();
+                assert_eq!([planes(&sides), planes(&others)], all, "{input_hz} to {rate_hz} Hz, handed over");
+                assert_eq!((others.agent.len(), others.customer.len()), (whole, whole));
+            }
         }
     }
 }

@@ -80,7 +80,8 @@ impl Underway<'_> {
         Ok(self.drive.intake().take_in(block)?)
     }
 
-    /// Takes the whole call through by two threads, this one and one more. `go_on` as in [`by_two::through`].
+    /// Takes the whole call through by two threads, this one and one more. `go_on` is told after each block how
+    /// many sample frames it had, and says whether to.
     pub fn through_by_two(
         mut self,
         detection: Detection,

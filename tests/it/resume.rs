@@ -214,8 +214,12 @@ fn an_interrupted_disposal_does_not_say_that_no_input_holds_the_voice() {
     signal(&child, "CONT");
     let ran = Ran::of(child.wait_with_output().unwrap(), &arguments).ends(130);
     assert!(!ran.out.contains("No input holds"), "{}", ran.out);
-    ran.says(&["3 input(s) still hold"]);
-    assert_eq!(scratch.json("out/batch.json")["totals"]["inputs_remaining"], 3);
+    // The short call may have been done with before the signal came; the long ones were not.
+    let files = fs::read_dir(scratch.at("in")).unwrap().map(|file| file.unwrap().path());
+    let left = files.filter(|path| path.extension().is_some_and(|extension| extension == "wav")).count();
+    assert!(left >= 2, "{left} inputs are left");
+    ran.says(&[&format!("{left} input(s) still hold")]);
+    assert_eq!(scratch.json("out/batch.json")["totals"]["inputs_remaining"], left);
     scratch.run(&arguments).ends(0).says(&["No input holds the customer's voice any more"]);
 }
 

@@ -1,6 +1,6 @@
 //! The commonest frames, measured in whole registers: 20 ms at 8 kHz, and 20 ms that were narrowed to 8 kHz.
 //!
-//! The numbers are those of [`measure_any`](super::measure_any); tests compare them.
+//! The numbers are those of `measure_any`; tests compare them.
 
 use super::{Levels, mean, peak};
 use crate::audio::{BySixteen, Sixteen};
@@ -8,7 +8,7 @@ use crate::audio::{BySixteen, Sixteen};
 /// Samples of a unit at 8 kHz.
 const UNIT: usize = 80;
 
-/// What [`measure_any`] measures, for 160 samples at 8 kHz: units of 80 differences, which reach two samples into each other.
+/// What `measure_any` measures, for 160 samples at 8 kHz: units of 80 differences, which reach two samples into each other.
 pub(super) struct Frame8k<'a> {
     pub agent: &'a [i16; 2 * UNIT],
     pub customer: &'a [i16; 2 * UNIT],
@@ -67,7 +67,7 @@ fn cut_unit<S: Sixteen>(simd: S, half: &[i16; UNIT]) -> Steps<S> {
     [step_at(simd, half, 0), step_at(simd, half, 16), step_at(simd, half, 32), step_at(simd, half, 48), last]
 }
 
-/// What [`step`] makes of sixteen.
+/// What `step` makes of sixteen.
 #[inline(always)]
 fn step_at<S: Sixteen>(simd: S, samples: &[i16], at: usize) -> S::Samples {
     let difference = simd.minus(simd.at(samples, at + 2), simd.at(samples, at));
@@ -113,7 +113,7 @@ fn product<S: Sixteen>(simd: S, a: &Steps<S>, b: &Steps<S>) -> S::Sums {
     sums
 }
 
-/// What [`peak`] finds.
+/// What `peak` finds.
 #[inline(always)]
 fn peak_of<S: Sixteen>(simd: S, samples: &[i16]) -> u16 {
     let (whole, rest) = samples.as_chunks::<16>();

@@ -91,7 +91,7 @@ impl Call {
         self.keypads.agent_alone = true;
     }
 
-    /// An event comes: from now on the customer's tones matter.
+    /// An event comes, or takes effect: from now on the customer's tones matter.
     pub(super) fn listen_to_customer(&mut self) {
         self.keypads.agent_alone = false;
     }

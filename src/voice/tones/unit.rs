@@ -2,8 +2,8 @@
 //!
 //! In the order of their cost, and each only where the one before found nothing against it: three lags of the
 //! autocorrelation and what the eight tones hold of it (`screen`), the true frequencies from the phases of both halves, and a
-//! least-squares fit of both tones that says how much is left over. Rates beyond 16 kHz are averaged down to between 8 and
-//! 16 kHz first, for the levels, too.
+//! least-squares fit of both tones that says how much is left over. Rates from 16 kHz on are averaged down to between 8 and
+//! 12 kHz first, for the levels, too.
 
 use std::f32::consts::{PI, TAU};
 use std::sync::{Arc, Mutex, Weak};

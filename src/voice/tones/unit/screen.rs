@@ -15,7 +15,8 @@ const LAGS_OFF_MAX: f32 = 0.03;
 const ROUNDS_MAX: usize = UNIT_MAX / 16;
 /// Samples of which the products of samples an eighth of their size add up to less than 2^31.
 const NARROW_SUM: usize = 112;
-/// Bits behind the point of a wave: products with samples an eighth of their size stay below 2^23, 160 of them below 2^31.
+/// Bits behind the point of a wave. Samples an eighth of their size lie 2^12 off their mean on the average, at most: 160 products with it
+/// add up to less than 2^31.
 const POINT: u32 = 11;
 
 /// A unit to be looked at. What comes of it: the strongest row and column, if nothing speaks against a pair.
