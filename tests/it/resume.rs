@@ -104,7 +104,9 @@ fn an_interrupt_ends_cleanly_and_a_second_run_does_the_rest() {
     let ran = Ran::of(child.wait_with_output().unwrap(), &arguments).ends(130);
     ran.complains(&["interrupted"]);
     let left = scratch.files("out");
-    assert_eq!(left.keys().map(String::as_str).collect::<Vec<_>>(), ["batch.json"], "nothing half-written stands");
+    // The short call may have been done with before the signal came.
+    let of_long = left.keys().filter(|file| !file.starts_with("short.")).map(String::as_str);
+    assert_eq!(of_long.collect::<Vec<_>>(), ["batch.json"], "nothing half-written stands");
     scratch.run(&["verify", "out"]).ends(0);
     scratch.run(&arguments).ends(0);
     let resumed = scratch.files("out");
