@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use crossbeam_channel as channel;
 
@@ -96,42 +97,79 @@ fn work(batch: &Batch, stop: &AtomicBool, watch: &dyn Watch) -> BTreeMap<usize, 
     }
     drop(orders);
     let (done, results) = channel::unbounded();
-    let wanted = batch.orders.settings.jobs.value.min(batch.inputs.len()).max(1);
+    let jobs = batch.orders.settings.jobs.value;
+    let wanted = jobs.min(batch.inputs.len()).max(1);
     let (workers, files) = share_files(wanted);
-    let idle = batch.orders.settings.jobs.value.saturating_sub(wanted);
-    std::thread::scope(|scope| {
-        for worker in 0..workers {
-            let (queue, done) = (queue.clone(), done.clone());
-            scope.spawn(move || {
-                let calls = batch.inputs.len().div_ceil(workers);
-                let told = |number, result| {
-                    watch.finished(number, &result);
-                    let _ = done.send((number, result)); // the receiver outlives the scope
-                };
-                while calls == 1 && worker < idle && !stop.load(Ordering::Relaxed) {
-                    let Ok(number) = queue.try_recv() else { return };
-                    told(number, by_two::take(batch, watch, number, || !stop.load(Ordering::Relaxed)));
-                }
-                let mut together = Together::new(batch, watch, calls, files);
-                loop {
-                    while together.has_room() && !stop.load(Ordering::Relaxed) {
-                        let Ok(number) = queue.try_recv() else { break }; // all were there before the workers began
-                        if let Some(result) = together.seat(number) {
-                            told(number, result);
-                        }
-                    }
-                    if together.is_empty() {
-                        break;
-                    }
-                    for (number, result) in together.turn(stop) {
-                        told(number, result);
-                    }
-                }
-            });
+    let calls = batch.inputs.len().div_ceil(workers);
+    let idle = jobs.saturating_sub(wanted);
+    let worker = |by_two| Worker { batch, stop, watch, queue: queue.clone(), done: done.clone(), calls, files, by_two };
+    thread::scope(|scope| {
+        for number in 1..workers {
+            let other = worker(calls == 1 && number < idle);
+            // Where the system has no thread to spare, those that are there take the whole queue.
+            if thread::Builder::new().spawn_scoped(scope, move || other.work()).is_err() {
+                break;
+            }
         }
+        worker(calls == 1 && idle > 0).work();
     });
     drop(done);
     results.into_iter().collect()
+}
+
+/// What takes inputs from the queue until it is empty: a thread of its own, and the one that asked for the batch.
+struct Worker<'a> {
+    batch: &'a Batch,
+    stop: &'a AtomicBool,
+    watch: &'a dyn Watch,
+    queue: channel::Receiver<usize>,
+    done: channel::Sender<(usize, Result<Job, JobError>)>,
+    /// Inputs that it will get about.
+    calls: usize,
+    /// Files that it may have open, if that is limited.
+    files: Option<u64>,
+    /// It takes one call after the other, each by two threads.
+    by_two: bool,
+}
+
+impl Worker<'_> {
+    fn work(self) {
+        while self.by_two
+            && let Some(number) = self.next()
+        {
+            self.tell(number, by_two::take(self.batch, self.watch, number, || !self.stopped()));
+        }
+        let mut together = Together::new(self.batch, self.watch, self.calls, self.files);
+        loop {
+            while together.has_room()
+                && let Some(number) = self.next()
+            {
+                if let Some(result) = together.seat(number) {
+                    self.tell(number, result);
+                }
+            }
+            if together.is_empty() {
+                return;
+            }
+            for (number, result) in together.turn(self.stop) {
+                self.tell(number, result);
+            }
+        }
+    }
+
+    /// The next input; all were in the queue before the workers began.
+    fn next(&self) -> Option<usize> {
+        if self.stopped() { None } else { self.queue.try_recv().ok() }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn tell(&self, number: usize, result: Result<Job, JobError>) {
+        self.watch.finished(number, &result);
+        let _ = self.done.send((number, result)); // the receiver outlives the workers
+    }
 }
 
 fn summarise(batch: &Batch, results: &BTreeMap<usize, Result<Job, JobError>>) -> Summary {
