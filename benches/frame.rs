@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use oneside::audio::{Levels, MediaTime, Span, Stereo, level};
 use oneside::bleed::{Ear, Reference, Unheard};
-use oneside::call::Call;
+use oneside::call::{Call, Opening};
 use oneside::split::Doubt;
 use oneside::voice::{Bank, Mode, Speech, Tones};
 
-use self::calls::plain::{Nowhere, opening};
+use self::calls::RATE_HZ;
+use self::calls::plain::Nowhere;
 
 const FRAME: usize = 160;
 
@@ -149,7 +150,7 @@ fn frame(criterion: &mut Criterion) {
     group.bench_function("call without detector", |b| {
         b.iter_custom(|n| {
             timed(n, whole, || {
-                let mut call = Call::open(opening("bench"));
+                let mut call = Call::open(Opening::new("bench", RATE_HZ));
                 let (frames, speech) = (&frames, &speech);
                 move |number| {
                     let at = MediaTime((number * FRAME) as u64);

@@ -7,9 +7,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use oneside::audio::{FRAMES_PER_SECOND, MediaTime, Span, Stereo};
-use oneside::bleed::Reference;
 use oneside::call::{Call, Missing, Opening, Outlet};
-use oneside::consent::{Act, Cleared, Decision, Event, Notice, PartyId, Stamped, Terms, Track};
+use oneside::consent::{Act, Cleared, Decision, Event, Notice, PartyId, Stamped, Track};
 use oneside::ring::{Inlet, Why, ring};
 use oneside::run::line::{Cutter, Sides};
 use oneside::run::live::arrival::ArrivalClock;
@@ -94,17 +93,7 @@ fn voice(seed: u32, rate_hz: u32, seconds: u32) -> Vec<i16> {
 }
 
 fn opening(rate_hz: u32, reach_ms: u32) -> Opening {
-    Opening {
-        name: "hot".into(),
-        rate_hz,
-        reference: Reference::Both,
-        terms: Terms::default(),
-        foreclosed: Vec::new(),
-        findings: Vec::new(),
-        lead_in_ms: 150,
-        tail_ms: 250,
-        reach_ms,
-    }
+    Opening { reach_ms, ..Opening::new("hot", rate_hz) }
 }
 
 fn frames_allocate_nothing(rate_hz: u32, reach_ms: u32) {

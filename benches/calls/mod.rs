@@ -15,7 +15,7 @@ use self::wav::Wav;
 
 /// Samples that are calls at 8 kHz, the agent on the left.
 const SAMPLES: [&str; 3] = ["granted.wav", "no-events.wav", "withdrawn.wav"];
-const RATE_HZ: u32 = 8_000;
+pub const RATE_HZ: u32 = 8_000;
 
 /// How calls are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

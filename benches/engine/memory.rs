@@ -2,7 +2,7 @@
 //! disk.
 
 use oneside::audio::MediaTime;
-use oneside::call::{Call, Outlet, Span};
+use oneside::call::{Call, Opening, Outlet, Span};
 use oneside::consent::{Act, Cleared, Decision, Event, Notice, PartyId, Stamped, Track};
 use oneside::run::line::{Cutter, Sides};
 use oneside::run::live::meter::Meter;
@@ -10,7 +10,6 @@ use oneside::store::digest::SoundDigest;
 use oneside::store::wav::LIVE_BUFFER_BYTES;
 use oneside::voice::Speech;
 
-use super::calls::plain::opening;
 use super::seats::{FRAME, RATE_HZ, Seat, Sound};
 
 /// Frames that are taken in at a time, at most.
@@ -30,7 +29,7 @@ pub struct Memory {
 impl Memory {
     /// Begins a call.
     pub fn begin(number: usize, is_granted: bool) -> Memory {
-        let mut call = Call::open(opening(format!("call-{number}")));
+        let mut call = Call::open(Opening::new(format!("call-{number}"), RATE_HZ));
         let mut out = Tracks::default();
         for event in yes().into_iter().filter(|_| is_granted) {
             call.take_now(Stamped::placed(MediaTime::ZERO, None, event, RATE_HZ), &mut out);

@@ -4,12 +4,12 @@ use std::hint::black_box;
 
 use oneside::audio::{Levels, MediaTime, Span, Stereo, level};
 use oneside::bleed::{Ear, Reference, Unheard};
-use oneside::call::Call;
+use oneside::call::{Call, Opening};
 use oneside::split::{AgentChannel, ChannelMap, Delivery, Doubt};
 use oneside::voice::lanes::{Detectors, Width};
 use oneside::voice::{Bank, Mode, Speech, Tones};
 
-use super::calls::plain::{Nowhere, opening};
+use super::calls::plain::Nowhere;
 
 const RATE_HZ: u32 = 8_000;
 const FRAME: usize = 160;
@@ -144,7 +144,7 @@ fn tones(sound: &Sound, frames: usize) -> Loop<'_> {
 
 /// A call but for its detector and its outputs.
 fn call(sound: &Sound, frames: usize) -> Loop<'_> {
-    let mut call = Call::open(opening("count"));
+    let mut call = Call::open(Opening::new("count", RATE_HZ));
     let work = move || {
         for number in 0..frames {
             let frame = sound.stereo(0, number);
@@ -157,7 +157,7 @@ fn call(sound: &Sound, frames: usize) -> Loop<'_> {
 
 /// Sixteen calls, decided together, but for their outputs.
 fn calls(sound: &Sound, frames: usize) -> Loop<'_> {
-    let mut calls = [(); LANES].map(|()| Call::open(opening("count")));
+    let mut calls = [(); LANES].map(|()| Call::open(Opening::new("count", RATE_HZ)));
     let mut bank = Bank::new(LANES, RATE_HZ, Mode::default());
     let work = move || {
         let mut speech = [Speech::default(); LANES];

@@ -89,9 +89,8 @@ fn never_came(account: &Account) -> bool {
 mod tests {
     use super::*;
     use crate::audio::{Span, Stereo};
-    use crate::bleed::Reference;
     use crate::call::{Call, Missing, Of, Opening, Outlet};
-    use crate::consent::{Act, Cleared, Decision, Event, Notice, PartyId, Stamped, Terms};
+    use crate::consent::{Act, Cleared, Decision, Event, Notice, PartyId, Stamped};
     use crate::voice::Speech;
 
     fn account(heard: u64, parts: &[(Dropped, u64)]) -> Account {
@@ -138,17 +137,7 @@ mod tests {
             fn write(&mut self, _sound: Cleared<'_>) {}
             fn erase_customer(&mut self, _span: Span) {}
         }
-        let mut call = Call::open(Opening {
-            name: "call".into(),
-            rate_hz: 8_000,
-            reference: Reference::Both,
-            terms: Terms::default(),
-            foreclosed: Vec::new(),
-            findings: Vec::new(),
-            lead_in_ms: 150,
-            tail_ms: 250,
-            reach_ms: 0,
-        });
+        let mut call = Call::open(Opening::new("call", 8_000));
         call.missing_of(Of::Customer, Span::new(MediaTime(0), MediaTime(8_000)), Missing::Absent);
         for event in events {
             call.take_now(Stamped::placed(MediaTime::ZERO, None, event.clone(), 8_000), &mut Nowhere);

@@ -4,6 +4,7 @@ use crate::audio::Span;
 use crate::bleed::Reference;
 use crate::consent::Terms;
 use crate::split::Finding;
+use crate::voice::hangover::{LEAD_IN_MS, TAIL_MS};
 
 /// Everything a call is opened with.
 #[derive(Clone, Debug)]
@@ -27,4 +28,21 @@ pub struct Opening {
     /// How far a mask shall reach back beyond what the agent's side waits anyway, ms (ONE-09): the agent's sound waits
     /// that much longer in memory before it is written. At most [`REACH_MS_MAX`](super::REACH_MS_MAX).
     pub reach_ms: u32,
+}
+
+impl Opening {
+    /// A call of both parties of which nothing is known yet, on the default terms, with the default lead-in and tail.
+    pub fn new(name: impl Into<String>, rate_hz: u32) -> Opening {
+        Opening {
+            name: name.into(),
+            rate_hz,
+            reference: Reference::Both,
+            terms: Terms::default(),
+            foreclosed: Vec::new(),
+            findings: Vec::new(),
+            lead_in_ms: LEAD_IN_MS,
+            tail_ms: TAIL_MS,
+            reach_ms: 0,
+        }
+    }
 }

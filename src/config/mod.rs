@@ -18,7 +18,7 @@ pub use explain::{customer_sentence, explain};
 pub use keys::{RawKey, RawKeys};
 pub use live::Live;
 pub use raw::{Raw, RawDanger};
-pub use resolve::{AgentSide, Alone, DigestKind, LEAD_IN_MS, Names, Settings, Sided, TAIL_MS, resolve};
+pub use resolve::{AgentSide, Alone, DigestKind, Names, Settings, Sided, resolve};
 pub use secrets::{read_key, read_token, read_token_list};
 pub use staff::RawStaff;
 

@@ -8,12 +8,9 @@ use crate::audio::{RATE_MAX_HZ, RATE_MIN_HZ};
 use crate::consent::OnWithdrawal;
 use crate::source::presets::{self, Choice, Direction};
 use crate::split::AgentChannel;
+use crate::voice::hangover::{LEAD_IN_MS, TAIL_MS};
 use crate::voice::{Detection, Detector, Mode};
 
-/// Default lead-in before speech, ms: the first sounds of a word are soft (MIN-01).
-pub const LEAD_IN_MS: u32 = 150;
-/// Default tail after speech, ms.
-pub const TAIL_MS: u32 = 250;
 /// Longest lead-in, ms: what is held back in RAM before it is decided.
 pub const LEAD_IN_MAX_MS: u32 = 150;
 /// Longest tail, ms.

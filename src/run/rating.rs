@@ -7,11 +7,11 @@ use std::path::Path;
 use super::drive::{Course, Drive};
 use crate::audio::{FRAMES_PER_SECOND, frame_end};
 use crate::call::{Outlet, Span};
-use crate::config::{LEAD_IN_MS, TAIL_MS};
 use crate::consent::{Cleared, Terms, Track};
 use crate::evaluate::{Interval, Item, Kind, Outcome, Sound};
 use crate::source::{Recording, SourceError, open_file};
 use crate::split::{AgentChannel, ChannelMap, Finding};
+use crate::voice::hangover::{LEAD_IN_MS, TAIL_MS};
 use crate::voice::{Bank, Mode, Speech};
 
 /// Sample frames decoded at a time.

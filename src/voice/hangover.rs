@@ -9,6 +9,10 @@ use std::collections::VecDeque;
 use crate::audio::MediaTime;
 use crate::bleed::{Heard, Verdict};
 
+/// Default lead-in before speech, ms: the first sounds of a word are soft (MIN-01).
+pub const LEAD_IN_MS: u32 = 150;
+/// Default tail after speech, ms.
+pub const TAIL_MS: u32 = 250;
 /// Frames that the hangover looks ahead: the longest lead-in (150 ms) in whole frames.
 pub const LOOK_FRAMES: usize = 8;
 /// Length of a unit, ms.

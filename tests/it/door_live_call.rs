@@ -50,17 +50,7 @@ const FRAME: u64 = 20;
 /// Plays a random live call; returns what was written, erased of the customer's, and masked of the agent's.
 fn live_call(dice: &mut Dice) -> [u64; 3] {
     let reach_ms = [0, 100, 500][dice.below(3) as usize];
-    let opening = Opening {
-        name: "live".into(),
-        rate_hz: 1_000,
-        reference: Reference::OneParty,
-        terms: Terms::default(),
-        foreclosed: Vec::new(),
-        findings: Vec::new(),
-        lead_in_ms: 150,
-        tail_ms: 250,
-        reach_ms,
-    };
+    let opening = Opening { reference: Reference::OneParty, reach_ms, ..Opening::new("live", 1_000) };
     let (mut call, mut tape, mut paper) = (Call::open(opening), Tape::default(), Paper::new());
     let waits = 260 + u64::from(reach_ms);
     // By sample: whether the customer's is to stand, whether nothing of the agent's may be written, what is missing.

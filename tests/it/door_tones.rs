@@ -103,15 +103,9 @@ fn presses(rate: usize, dice: &mut Dice) -> Vec<Press> {
 
 fn opening(rate_hz: u32, on_withdrawal: OnWithdrawal) -> Opening {
     Opening {
-        name: "tones".into(),
-        rate_hz,
         reference: Reference::OneParty,
         terms: Terms { on_withdrawal, ..Terms::default() },
-        foreclosed: Vec::new(),
-        findings: Vec::new(),
-        lead_in_ms: 150,
-        tail_ms: 250,
-        reach_ms: 0,
+        ..Opening::new("tones", rate_hz)
     }
 }
 

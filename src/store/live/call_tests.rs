@@ -8,7 +8,7 @@ use super::*;
 use crate::audio::Stereo;
 use crate::bleed::Reference;
 use crate::call::{self, Call, CallResult, MediaTime, Missing, Span};
-use crate::consent::{Entry, Event, Stamped, Terms};
+use crate::consent::{Entry, Event, Stamped};
 use crate::store::testing::{RATE, Scene, Scratch, granted, noise, told, withdrawn};
 use crate::voice::Speech;
 
@@ -31,17 +31,7 @@ fn customer_at(place: u64) -> i16 {
 }
 
 fn call(name: &str, reach_ms: u32) -> Call {
-    Call::open(call::Opening {
-        name: name.into(),
-        rate_hz: RATE,
-        reference: Reference::OneParty,
-        terms: Terms::default(),
-        foreclosed: vec![],
-        findings: vec![],
-        lead_in_ms: 150,
-        tail_ms: 250,
-        reach_ms,
-    })
+    Call::open(call::Opening { reference: Reference::OneParty, reach_ms, ..call::Opening::new(name, RATE) })
 }
 
 /// Eight seconds of a call with these events, at frames; what opens counts 50 ms ahead. Killed after every ninth frame,

@@ -51,15 +51,13 @@ pub fn run(data: &[u8]) {
     forbidden.everything = !script.findings.is_empty();
     let mut out = ScriptOutlet::new(&agent, &customer, forbidden);
     let mut call = Call::open(Opening {
-        name: "script".into(),
-        rate_hz: script.rate_hz,
         reference: script.reference,
         terms: script.terms.clone(),
         foreclosed,
         findings: script.findings.clone(),
         lead_in_ms: script.lead_in_ms,
         tail_ms: script.tail_ms,
-        reach_ms: 0,
+        ..Opening::new("script", script.rate_hz)
     });
     let mut waiting = script.events.iter().peekable();
     let mut from = 0;
