@@ -80,6 +80,11 @@ impl Gaps {
         }
     }
 
+    /// Whether nothing is missing from here on, as far as is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The first part of `span` that is missing throughout, or there throughout; and why it is missing.
     pub fn first_part(&self, span: Span) -> (Span, Option<Missing>) {
         match self.0.iter().find(|(gap, _)| gap.until > span.from) {

@@ -8,13 +8,14 @@ use super::runs::Runs;
 use super::{CallResult, Closing, Opening, Outlet, Tally, Trace};
 use crate::audio::level::{self, ACTIVE};
 use crate::audio::narrow::{fold_of, narrow};
-use crate::audio::{Agent, Customer, FRAMES_PER_SECOND, Frame, Levels, MediaTime, Span, Stereo};
+use crate::audio::{Agent, FRAMES_PER_SECOND, Frame, Levels, MediaTime, Span, Stereo};
 use crate::bleed::{Ear, Reference, Unheard};
-use crate::consent::{Authority, Dropped, Effect, Event, Gate, Ledger, Outcome, Stamped};
+use crate::consent::{Dropped, Effect, Event, Gate, Ledger, Outcome, Stamped};
 use crate::split::{Doubt, Finding, Remedy};
 use crate::voice::hangover::{self, Hangover, Word};
 use crate::voice::{Speech, Toned};
 
+mod customer;
 mod live;
 mod tones;
 
@@ -153,7 +154,7 @@ impl Call {
         let narrowed = narrow(sound.agent.samples(), sound.customer.samples(), fold_of(self.rate_hz), &mut room);
         let levels = level::measure_narrowed(sound.agent.samples(), sound.customer.samples(), &narrowed);
         let units = units(sound.span());
-        let met = |gaps: &Gaps| [gaps.meets(units[0]), gaps.meets(units[1])];
+        let met = |gaps: &Gaps| if gaps.is_empty() { [false; 2] } else { units.map(|unit| gaps.meets(unit)) };
         let unheard = Unheard { agent: met(&self.gaps[0]), customer: met(&self.gaps[1]) };
         self.ear.hear(&levels, unheard, units);
         let doubtful = self.doubt.hear(&levels);
@@ -229,56 +230,6 @@ impl Call {
         }
     }
 
-    /// The customer's side of the frame in hand, cut where events fall into it.
-    fn settle_customer(&mut self, frame: Frame<'_, Customer>, heard: &Heard, out: &mut impl Outlet) {
-        let span = frame.span();
-        self.tally.customer.heard += span.samples();
-        let mut from = span.from;
-        while let Some(pending) = self.pending.pop_front_if(|pending| pending.stamped.at < span.until) {
-            let until = pending.stamped.at.max(from);
-            self.settle_between(frame.part(Span::new(from, until)), heard, out);
-            from = until;
-            self.take(pending, from, out);
-        }
-        self.settle_between(frame.part(Span::new(from, span.until)), heard, out);
-    }
-
-    /// Sound of the customer's between two events, cut where it is missing and where the gate's answer changes.
-    fn settle_between(&mut self, sound: Frame<'_, Customer>, heard: &Heard, out: &mut impl Outlet) {
-        let mut rest = sound.span();
-        while !rest.is_empty() {
-            let (mut part, missing) = self.gaps[1].first_part(rest);
-            part.until = self.gate.edge(part).filter(|_| missing.is_none()).unwrap_or(part.until);
-            let toned;
-            (part, toned) = heard.customer_toned(part);
-            let refused = missing.map(Missing::reason).or(heard.doubtful.then_some(Dropped::Doubt));
-            self.settle_piece(sound.part(part), refused, toned, out);
-            rest.from = part.until;
-        }
-    }
-
-    fn settle_piece(
-        &mut self,
-        piece: Frame<'_, Customer>,
-        refused: Option<Dropped>,
-        toned: bool,
-        out: &mut impl Outlet,
-    ) {
-        let span = piece.span();
-        let samples = span.samples();
-        match refused.map_or_else(|| self.gate.customer(piece), Err) {
-            Ok(_) if toned => self.tally.customer.leave_out(Dropped::Tone, samples),
-            Ok(cleared) => {
-                if let Authority::Grants(number) = cleared.authority() {
-                    self.written.add(number, span);
-                }
-                out.write(cleared);
-                self.tally.customer.written += samples;
-            }
-            Err(reason) => self.tally.customer.leave_out(reason, samples),
-        }
-    }
-
     /// An event takes effect at its place, or at `position` if that lies behind: what was written since is then part
     /// of what it ends.
     fn take(&mut self, pending: Pending, position: MediaTime, out: &mut impl Outlet) {
@@ -351,7 +302,7 @@ impl Call {
             }
         };
         let is_plain = !waiting.doubtful && waiting.toned == [false; 2] && !gaps[0].meets(whole);
-        match if is_plain { alike(words, gate.lets_pass(whole)) } else { Err(words) } {
+        match if is_plain { alike(words, || gate.lets_pass(whole)) } else { Err(words) } {
             Ok(word) => put(whole, None, word, false),
             Err(words) => {
                 for ((unit, mut word), toned) in units(whole).into_iter().zip(words).zip(waiting.toned) {
@@ -377,11 +328,11 @@ impl Call {
 }
 
 /// One word for both units of a frame, if they have the same and, where it is kept, all of it `passes` the gate.
-fn alike(words: [Word; 2], passes: bool) -> Result<Word, [Word; 2]> {
+fn alike(words: [Word; 2], passes: impl FnOnce() -> bool) -> Result<Word, [Word; 2]> {
     match words {
         [Word::NotSpeech, Word::NotSpeech] => Ok(Word::NotSpeech),
         [Word::Bleed, Word::Bleed] => Ok(Word::Bleed),
-        [Word::Keep(first), Word::Keep(second)] if passes => {
+        [Word::Keep(first), Word::Keep(second)] if passes() => {
             first.join(second).map(Word::Keep).map_err(|(first, second)| [Word::Keep(first), Word::Keep(second)])
         }
         words => Err(words),

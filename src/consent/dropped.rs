@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// Why a frame is not stored. Every one of them is counted in the tally.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dropped {
     /// Agent: not speech (MIN-01).
@@ -17,6 +17,7 @@ pub enum Dropped {
     /// Either: the call is quarantined (ONE-06).
     Quarantined,
     /// Customer: someone on the line has decided nothing (CON-01, CON-14), or nobody is on the line.
+    #[default]
     NoDecision,
     /// Customer: someone on the line refused.
     Refused,

@@ -130,6 +130,8 @@ pub struct Gate {
     now: MediaTime,
     /// Why the customer's side was shut before the stretch that is open: the reason up to its first sample.
     shut_before: Option<Dropped>,
+    /// Why it is shut where nothing is open, as the last event left it.
+    shut: Dropped,
 }
 
 /// What a mask leaves out.
@@ -180,6 +182,11 @@ impl Gate {
         !self.quarantined
             && self.stops.touching(span).is_none()
             && !self.masks.iter().any(|mask| mask.agent.overlaps(span))
+    }
+
+    /// Why nothing of the customer's may be stored until an event comes; `None` where something may.
+    pub fn shut(&self) -> Option<Dropped> {
+        self.open().is_none().then_some(self.shut)
     }
 
     /// May this frame of the customer's be stored? The frame must not straddle an event, nor an [edge](Gate::edge): the
@@ -274,7 +281,7 @@ impl Gate {
     /// The kept stretch that holds `span`. One that was opened ahead may follow on another without a gap (a second
     /// grant in place of the first): until it begins, the one before it counts.
     fn kept_at(&self, span: Span) -> Result<&Kept, Dropped> {
-        let mut kept = self.open().ok_or_else(|| self.why_shut())?;
+        let mut kept = self.open().ok_or(self.shut)?;
         let mut earlier = self.kept.iter().rev().skip(1);
         while span.from < kept.from {
             kept = earlier

@@ -63,7 +63,7 @@ impl Gate {
     pub fn apply_reaching(&mut self, stamped: &Stamped, reach: MediaTime) -> Effect {
         self.now = self.now.max(stamped.at);
         let place = if stamped.event.rank() == Rank::Opens { self.now } else { stamped.at };
-        let shut_before = if self.open().is_some() { self.shut_before } else { Some(self.why_shut()) };
+        let shut_before = self.shut().or(self.shut_before);
         let mut effect = Effect {
             outcome: Outcome::Accepted,
             customer_open: false,
@@ -295,6 +295,7 @@ impl Gate {
 
     /// Brings the kept stretch in progress into line with what stands from `place` on.
     pub(super) fn refresh(&mut self, place: MediaTime) {
+        self.shut = self.why_shut();
         let shut = self.quarantined || self.over || self.held || self.stops.standing().is_some();
         let grants = if shut { None } else { self.roster.unanimous() };
         let purposes = grants.as_deref().map(|grants| self.common_purposes(grants)).unwrap_or_default();
