@@ -70,9 +70,33 @@ fn lanes(criterion: &mut Criterion) {
     }
 }
 
+/// Frames of one lane by itself, ten seconds at a time.
+fn alone(criterion: &mut Criterion) {
+    const RUN: usize = 500;
+    let voice = voice();
+    let whole = voice.len() / 160;
+    let mut group = criterion.benchmark_group("a frame at 8000 Hz, by itself");
+    for width in Width::supported() {
+        group.bench_function(format!("{width:?}"), |b| {
+            b.iter_custom(|frames| {
+                let mut detectors = Detectors::with_width(width, 1, 8_000, Mode::default(), 20);
+                let mut speech = [Speech::default(); RUN];
+                let runs = (frames as usize).div_ceil(RUN);
+                let begun = Instant::now();
+                for run in 0..runs {
+                    let frame = |number: usize| &voice[(run * RUN + number) % whole * 160..][..160];
+                    detectors.decide_run(0, frame, black_box(&mut speech));
+                }
+                begun.elapsed().mul_f64(frames as f64 / (runs * RUN) as f64)
+            });
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
-    targets = lanes
+    targets = lanes, alone
 }
 criterion_main!(benches);

@@ -4,15 +4,17 @@
 //! core's time all of them took, in which what else the machine does has no part.
 //!
 //!     cargo bench --bench engine -- --calls 4000
-//!     cargo bench --bench engine -- --search        the most calls whose ticks' p99 is 20 ms
+//!     cargo bench --bench engine -- --search        the most calls whose ticks' p99 is no longer than a tick
 //!     --outlet files|memory    files: the worker of a live call with its files, journal and checkpoints, in a directory of
 //!                              its own (--out, /dev/shm); memory: the call alone, its tracks buffered and digested as the
 //!                              store does, and let go
-//!     --turns T                1: each tick a frame of each call; 6: each tick six frames of a sixth of them, as shards do
+//!     --tick MS                ticks lie so far apart (20)
+//!     --turns T                (1) how many ticks there are until it is a call's turn again, with all that came meanwhile: with
+//!                              --tick 5, as shards do, 24: each tick six frames of a 24th of the calls
 //!     --granted PERCENT        calls whose customer is stored as well (50)
 //!     --seconds S              measured (10), after 2 s that are not
 //!
-//! Ticks lie 20 ms apart, and the core sleeps in between, as it does in service. Calls do not begin together. What is left
+//! The core sleeps between ticks, as it does in service. Calls do not begin together. What is left
 //! out is how sound gets there: sockets, jitter buffers, rings.
 
 #[path = "../calls/mod.rs"]
@@ -29,15 +31,12 @@ use self::files::{Desk, Files};
 use self::memory::Memory;
 use self::seats::{Groups, Seat, Sound};
 
-const TICK: Duration = Duration::from_millis(20);
-const TICKS_PER_SECOND: usize = 50;
-/// Not measured, in front.
-const WARM_UP_TICKS: usize = 2 * TICKS_PER_SECOND;
-/// Where a core carries no more.
-const FULL_MS: f64 = 20.0;
+const FRAME_MS: usize = 20;
+/// Not measured, in front, s.
+const WARM_UP_SECONDS: usize = 2;
 /// How closely that is searched for.
 const CLOSE: f64 = 1.04;
-const USAGE: &str = "usage: engine [--calls N,N…] [--search] [--outlet files|memory] [--turns T] [--granted PERCENT] \
+const USAGE: &str = "usage: engine [--calls N,N…] [--search] [--outlet files|memory] [--tick MS] [--turns T] [--granted PERCENT] \
                      [--seconds S] [--out DIR]";
 
 /// What was asked for.
@@ -45,6 +44,7 @@ struct Wanted {
     calls: Vec<usize>,
     search: bool,
     files: bool,
+    tick_ms: usize,
     turns: usize,
     granted: usize,
     seconds: usize,
@@ -53,7 +53,8 @@ struct Wanted {
 
 fn wanted() -> Result<Wanted, Box<dyn Error>> {
     let (calls, out) = (vec![4_000], "/dev/shm".into());
-    let mut wanted = Wanted { calls, search: false, files: false, turns: 1, granted: 50, seconds: 10, out };
+    let mut wanted =
+        Wanted { calls, search: false, files: false, tick_ms: FRAME_MS, turns: 1, granted: 50, seconds: 10, out };
     let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench"); // cargo says so
     while let Some(flag) = arguments.next() {
         if flag == "--search" {
@@ -64,6 +65,7 @@ fn wanted() -> Result<Wanted, Box<dyn Error>> {
         match (flag.as_str(), value.as_str()) {
             ("--calls", _) => wanted.calls = value.split(',').map(str::parse).collect::<Result<_, _>>()?,
             ("--outlet", "files" | "memory") => wanted.files = value == "files",
+            ("--tick", _) => wanted.tick_ms = value.parse::<usize>()?.clamp(1, 1_000),
             ("--turns", _) => wanted.turns = value.parse::<usize>()?.max(1),
             ("--granted", _) => wanted.granted = value.parse()?,
             ("--seconds", _) => wanted.seconds = value.parse()?,
@@ -71,15 +73,23 @@ fn wanted() -> Result<Wanted, Box<dyn Error>> {
             _ => return Err(USAGE.into()),
         }
     }
+    if !(wanted.turns * wanted.tick_ms).is_multiple_of(FRAME_MS) {
+        return Err("a turn of every call has to take whole frames of 20 ms: --turns times --tick".into());
+    }
     Ok(wanted)
+}
+
+/// Frames of a call that come until it is its turn again.
+fn frames(wanted: &Wanted) -> usize {
+    wanted.turns * wanted.tick_ms / FRAME_MS
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
     let wanted = wanted()?;
     let sound = Sound::new(&calls::samples()?);
     println!("oneside {}, {}", env!("CARGO_PKG_VERSION"), machine());
-    println!("| calls | outlet | frames a turn | customers stored | p50 ms | p99 ms | max ms | of a core |");
-    println!("|--:|---|--:|--:|--:|--:|--:|--:|");
+    println!("| calls | outlet | tick ms | frames a turn | customers stored | p50 ms | p99 ms | max ms | of a core |");
+    println!("|--:|---|--:|--:|--:|--:|--:|--:|--:|");
     if wanted.search {
         return search(&wanted, &sound);
     }
@@ -94,14 +104,14 @@ fn search(wanted: &Wanted, sound: &Sound) -> Result<(), Box<dyn Error>> {
     let (mut carried, mut too_many) = (0, None);
     let mut calls = wanted.calls[0];
     while too_many.is_none_or(|limit| limit as f64 > carried as f64 * CLOSE) && calls > 0 {
-        if measure(wanted, sound, calls)? <= FULL_MS {
+        if measure(wanted, sound, calls)? <= wanted.tick_ms as f64 {
             carried = calls;
         } else {
             too_many = Some(calls);
         }
         calls = too_many.map_or(calls * 2, |limit: usize| carried.midpoint(limit));
     }
-    println!("\n{carried} calls: the most of those tried whose p99 is at most {FULL_MS} ms");
+    println!("\n{carried} calls: the most of those tried whose p99 is at most {} ms", wanted.tick_ms);
     Ok(())
 }
 
@@ -110,7 +120,7 @@ fn measure(wanted: &Wanted, sound: &Sound, calls: usize) -> Result<f64, Box<dyn 
     let is_granted = |call: usize| call % 100 < wanted.granted;
     if wanted.files {
         let desk = Desk::new(&wanted.out)?;
-        let seats = (0..calls).map(|call| Files::begin(&desk, sound, call, wanted.turns, is_granted(call)));
+        let seats = (0..calls).map(|call| Files::begin(&desk, sound, call, frames(wanted), is_granted(call)));
         tell(wanted, calls, &mut Groups::new(seats.collect::<Result<_, _>>()?, sound))
     } else {
         let seats = (0..calls).map(|call| Memory::begin(call, is_granted(call)));
@@ -120,34 +130,37 @@ fn measure(wanted: &Wanted, sound: &Sound, calls: usize) -> Result<f64, Box<dyn 
 
 fn tell<S: Seat>(wanted: &Wanted, calls: usize, groups: &mut Groups<S>) -> Result<f64, Box<dyn Error>> {
     groups.spread();
-    let ticks = wanted.seconds * TICKS_PER_SECOND;
+    let tick = Duration::from_millis(wanted.tick_ms as u64);
+    let per_second = 1_000 / wanted.tick_ms;
+    let (warm_up, ticks) = (WARM_UP_SECONDS * per_second, wanted.seconds * per_second);
     let mut took = Vec::with_capacity(ticks);
     let mut next = Instant::now();
     let mut used = None;
-    for tick in 0..WARM_UP_TICKS + ticks {
-        if tick == WARM_UP_TICKS {
+    for number in 0..warm_up + ticks {
+        if number == warm_up {
             used = used_seconds();
         }
         let began = Instant::now();
-        groups.turn(tick % wanted.turns, wanted.turns);
-        if tick >= WARM_UP_TICKS {
+        groups.turn(number % wanted.turns, wanted.turns, frames(wanted));
+        if number >= warm_up {
             took.push(began.elapsed().as_secs_f64() * 1e3);
         }
         // Who is late goes on from where he is.
-        next = (next + TICK).max(Instant::now());
+        next = (next + tick).max(Instant::now());
         std::thread::sleep(next.saturating_duration_since(Instant::now()));
     }
     let used = used_seconds().zip(used).map(|(after, before)| after - before);
     groups.check()?;
     // What one core has for so many ticks, whether they were in time or not.
-    let whole = ticks as f64 * TICK.as_secs_f64();
+    let whole = ticks as f64 * tick.as_secs_f64();
     let busy = used.map_or("?".into(), |used| format!("{:.0}", used * 100.0 / whole));
     took.sort_by(f64::total_cmp);
     let at = |percent: usize| took[(ticks * percent).div_ceil(100).clamp(1, ticks) - 1];
     let outlet = if wanted.files { "files" } else { "memory" };
     println!(
-        "| {calls} | {outlet} | {} | {} % | {:.2} | {:.2} | {:.2} | {busy} % |",
-        wanted.turns,
+        "| {calls} | {outlet} | {} | {} | {} % | {:.2} | {:.2} | {:.2} | {busy} % |",
+        wanted.tick_ms,
+        frames(wanted),
         wanted.granted,
         at(50),
         at(99),

@@ -89,10 +89,10 @@ impl<S: Seat> Groups<S> {
     }
 
     /// A turn of those groups whose it is: so many frames of each of their calls.
-    pub fn turn(&mut self, turn: usize, turns: usize) {
+    pub fn turn(&mut self, turn: usize, turns: usize, frames: usize) {
         for group in self.groups.iter_mut().skip(turn).step_by(turns) {
             for call in &mut group.calls {
-                call.take_in(&self.sound, turns);
+                call.take_in(&self.sound, frames);
             }
             group.settle();
             group.calls.iter_mut().for_each(Seat::look_after);

@@ -128,7 +128,7 @@
 //! | `oneside_calls{recording}`, `oneside_calls_customer{stored,why}`, `oneside_calls_told` | gauges: the calls in hand, by whether the agent is recorded, by the customer's door, those whose customer was told |
 //! | `oneside_calls_lost_frames{reason,intended}` | gauge: as `oneside_lost_frames_total`, of the calls in hand |
 //! | `oneside_free_bytes` | gauge: room where recordings go, the least that a call in hand found when it began |
-//! | `oneside_sweep_seconds` | histogram: how long a worker's turn took; one comes every 20 ms |
+//! | `oneside_sweep_seconds` | histogram: how long a worker's turn took; one comes every 5 ms while it has calls |
 //! | `oneside_sweeps_total`, `oneside_sweep_ms{quantile}` | the same as a count, and as a gauge of quantiles since the start |
 //! | `oneside_rtp_packets_total{what}` | RTP, by what was made of it: `packets` that counted, `late`, `foreign` …; as of at most 200 ms ago |
 //! | `oneside_rtp_packets_lost` | RTP packets that were sent and have not come; it falls when one comes late |

@@ -7,7 +7,7 @@ use super::figures::Figure;
 
 /// Sweeps longer than this are told apart no more, ms.
 const SWEEP_MAX_MS: usize = 256;
-/// The upper bounds of the histogram's buckets, seconds as they are written and the same in ms. A turn has 20 ms.
+/// The upper bounds of the histogram's buckets, seconds as they are written and the same in ms. A turn has 5 ms.
 const BUCKETS: [(&str, usize); 8] =
     [("0.001", 1), ("0.002", 2), ("0.005", 5), ("0.01", 10), ("0.02", 20), ("0.05", 50), ("0.1", 100), ("0.2", 200)];
 
@@ -44,7 +44,7 @@ impl Sweeps {
             figures.push(Figure { name, part, kind, help, labels, value });
         };
         figure(("oneside_sweeps_total", ""), "counter", "Turns of all workers.", Vec::new(), all as f64);
-        let help = "Time of a worker's turn, ms (one comes every 20 ms; RTP calls are served in every sixth): quantiles since the start.";
+        let help = "Time of a worker's turn, ms (one comes every 5 ms; RTP calls are served in every 24th): quantiles since the start.";
         for (quantile, per_cent) in [("0.5", 50), ("0.99", 99), ("1", 100)] {
             figure(
                 ("oneside_sweep_ms", ""),
@@ -54,7 +54,7 @@ impl Sweeps {
                 f64::from(within(&counts, per_cent)),
             );
         }
-        let help = "Time of a worker's turn, seconds: one comes every 0.02 s.";
+        let help = "Time of a worker's turn, seconds: one comes every 0.005 s.";
         let (name, kind) = ("oneside_sweep_seconds", "histogram");
         for (bound, ms) in BUCKETS {
             let up_to: u64 = counts[..ms].iter().sum();
