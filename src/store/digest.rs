@@ -55,6 +55,11 @@ impl SoundDigest {
         }
     }
 
+    /// Bytes of the blocks so far that are not silent.
+    pub fn sounding_bytes(&self) -> u64 {
+        self.data.count()
+    }
+
     /// Passes over whole blocks of silence.
     pub fn pass(&mut self, blocks: u64) {
         self.next_block += blocks;

@@ -41,6 +41,9 @@ pub struct WavWriter {
     /// `buffer[..filled]` is the sound from byte `base` of the data on.
     buffer: Zeroizing<Vec<u8>>,
     filled: usize,
+    /// When so much waits it is handed on: a whole number of digest blocks. Less than there is room for behind silence, so
+    /// that what BLAKE3 gets begins at multiples of the room again: many of its chunks side by side then fill its registers.
+    until: usize,
     /// A whole number of digest blocks.
     base: u64,
     digest: SoundDigest,
@@ -96,13 +99,15 @@ impl WavWriter {
         if header(rate_hz, 0, false).is_none() {
             return Err(StoreError::Rate { file: aside.target().into(), rate_hz });
         }
+        let room = room.next_multiple_of(BLOCK_BYTES);
         Ok(WavWriter {
             aside,
             rate_hz,
             samples_max,
             rf64: is_rf64(samples_max),
-            buffer: Zeroizing::new(vec![0; room.next_multiple_of(BLOCK_BYTES)]),
+            buffer: Zeroizing::new(vec![0; room]),
             filled: 0,
+            until: room,
             base: 0,
             digest: SoundDigest::default(),
             on_disk: 0,
@@ -149,7 +154,7 @@ impl WavWriter {
         let mut rest = sound.samples();
         self.check_room(rest.len() as u64);
         while self.error.is_none() && !rest.is_empty() {
-            let room = (self.buffer.len() - self.filled) / SAMPLE_BYTES as usize;
+            let room = (self.until - self.filled) / SAMPLE_BYTES as usize;
             let (now, later) = rest.split_at(room.min(rest.len()));
             let end = self.filled + now.len() * SAMPLE_BYTES as usize;
             let places = &mut self.buffer[self.filled..end];
@@ -161,7 +166,7 @@ impl WavWriter {
             }
             self.filled = end;
             rest = later;
-            if self.filled == self.buffer.len() {
+            if self.filled == self.until {
                 self.flush();
             }
         }
@@ -207,7 +212,7 @@ impl WavWriter {
     pub fn discard_all(&mut self) {
         self.buffer.as_mut_slice().zeroize();
         (self.filled, self.base, self.on_disk, self.wiped) = (0, 0, 0, false);
-        self.digest = SoundDigest::default();
+        (self.until, self.digest) = (self.buffer.len(), SoundDigest::default());
         let emptied = self.aside.file().set_len(0).naming("empty", self.aside.target());
         self.keep(emptied);
     }
@@ -250,15 +255,15 @@ impl WavWriter {
             return;
         }
         let mut bytes = missing * SAMPLE_BYTES;
-        if self.filled as u64 + bytes >= self.buffer.len() as u64 {
+        if self.filled as u64 + bytes >= self.until as u64 {
             let to_boundary = (self.filled.next_multiple_of(BLOCK_BYTES) - self.filled) as u64;
             self.push_zeros(to_boundary);
             self.flush();
             bytes -= to_boundary;
-            while self.dense && bytes >= self.buffer.len() as u64 {
-                self.push_zeros(self.buffer.len() as u64);
+            while self.dense && bytes >= self.until as u64 {
+                bytes -= self.until as u64;
+                self.push_zeros(self.until as u64);
                 self.flush();
-                bytes -= self.buffer.len() as u64;
             }
             if !self.dense {
                 let blocks = bytes / BLOCK_BYTES as u64;
@@ -278,7 +283,7 @@ impl WavWriter {
 
     /// Hands what waits to the disk and to the digest; silent blocks to the digest only.
     fn flush(&mut self) {
-        let WavWriter { aside, buffer, filled, base, digest, error, rf64, dense, .. } = self;
+        let WavWriter { aside, buffer, filled, until, base, digest, error, rf64, dense, .. } = self;
         let target = aside.target().to_path_buf();
         let data_at = header_bytes(*rf64) + *base;
         let bytes = &buffer[..*filled];
@@ -297,6 +302,7 @@ impl WavWriter {
         }
         *base += *filled as u64;
         *filled = 0;
+        *until = buffer.len() - (digest.sounding_bytes() % buffer.len() as u64) as usize;
     }
 
     /// Writes what waits and is not in the file yet.
