@@ -122,6 +122,12 @@ pub enum CaptureError {
         /// What the system said.
         source: cpal::Error,
     },
+    /// Nobody can watch the devices.
+    #[error("no thread is to be had that watches the devices: {source}; allow this user more processes (ulimit -u)")]
+    Thread {
+        /// What the system said.
+        source: std::io::Error,
+    },
 }
 
 fn list(names: &[String]) -> String {
@@ -201,7 +207,8 @@ pub fn open(spec: &Spec) -> Result<Capture, CaptureError> {
     for (line, watched) in lines.iter_mut().zip(&watched) {
         line.buffer_frames = watched.buffer_frames();
     }
-    Ok(Capture { lines, origin, _watch: Watch::over(host, watched, origin) })
+    let watch = Watch::over(host, watched, origin).map_err(|source| CaptureError::Thread { source })?;
+    Ok(Capture { lines, origin, _watch: watch })
 }
 
 /// A device that was picked, and how it is opened: the same way each time.

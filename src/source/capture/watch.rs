@@ -1,6 +1,7 @@
 //! The thread that watches over the streams: it dates their clocks, notices when one stalls or is gone, and opens the
 //! same device again when it returns. Never another one (ROB-02).
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -39,10 +40,10 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn over(host: Host, mut watched: Vec<Watched>, origin: Instant) -> Watch {
+    pub(super) fn over(host: Host, mut watched: Vec<Watched>, origin: Instant) -> io::Result<Watch> {
         let stop = Arc::new(AtomicBool::new(false));
         let raised = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().name("devices".into()).spawn(move || {
             while !raised.load(Ordering::Acquire) {
                 for one in &mut watched {
                     one.look(&host, origin);
@@ -52,8 +53,8 @@ impl Watch {
             for one in &watched {
                 one.heartbeat.set_condition(Condition::Ended);
             }
-        });
-        Watch { stop, thread: Some(thread) }
+        })?;
+        Ok(Watch { stop, thread: Some(thread) })
     }
 }
 
