@@ -6,8 +6,8 @@
 //!     cargo bench --bench engine -- --calls 4000
 //!     cargo bench --bench engine -- --search        the most calls whose ticks' p99 is no longer than a tick
 //!     --outlet files|memory    files: the worker of a live call with its files, journal and checkpoints, in a directory of
-//!                              its own (--out, /dev/shm); memory: the call alone, its tracks buffered and digested as the
-//!                              store does, and let go
+//!                              its own (--out, /dev/shm); memory: the call alone, its tracks buffered and digested nearly as
+//!                              the store does, and let go
 //!     --tick MS                ticks lie so far apart (20)
 //!     --turns T                (1) how many ticks there are until it is a call's turn again, with all that came meanwhile: with
 //!                              --tick 5, as shards do, 24: each tick six frames of a 24th of the calls
@@ -131,8 +131,9 @@ fn measure(wanted: &Wanted, sound: &Sound, calls: usize) -> Result<f64, Box<dyn 
 fn tell<S: Seat>(wanted: &Wanted, calls: usize, groups: &mut Groups<S>) -> Result<f64, Box<dyn Error>> {
     groups.spread();
     let tick = Duration::from_millis(wanted.tick_ms as u64);
-    let per_second = 1_000 / wanted.tick_ms;
-    let (warm_up, ticks) = (WARM_UP_SECONDS * per_second, wanted.seconds * per_second);
+    // Whole rounds, in which each call has had its turn.
+    let ticks_of = |seconds: usize| (seconds * 1_000).div_ceil(wanted.tick_ms).next_multiple_of(wanted.turns);
+    let (warm_up, ticks) = (ticks_of(WARM_UP_SECONDS), ticks_of(wanted.seconds));
     let mut took = Vec::with_capacity(ticks);
     let mut next = Instant::now();
     let mut used = None;

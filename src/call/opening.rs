@@ -31,7 +31,8 @@ pub struct Opening {
 }
 
 impl Opening {
-    /// A call of both parties of which nothing is known yet, on the default terms, with the default lead-in and tail.
+    /// A call of both parties of which nothing is known yet, on the default terms, with the default lead-in and tail. Who
+    /// opens real calls says each of these himself.
     pub fn new(name: impl Into<String>, rate_hz: u32) -> Opening {
         Opening {
             name: name.into(),

@@ -186,7 +186,7 @@ impl Gate {
 
     /// Why nothing of the customer's may be stored until an event comes; `None` where something may.
     pub fn shut(&self) -> Option<Dropped> {
-        self.open().is_none().then_some(self.shut)
+        self.open().is_none().then(|| self.reason())
     }
 
     /// May this frame of the customer's be stored? The frame must not straddle an event, nor an [edge](Gate::edge): the
@@ -281,7 +281,7 @@ impl Gate {
     /// The kept stretch that holds `span`. One that was opened ahead may follow on another without a gap (a second
     /// grant in place of the first): until it begins, the one before it counts.
     fn kept_at(&self, span: Span) -> Result<&Kept, Dropped> {
-        let mut kept = self.open().ok_or(self.shut)?;
+        let mut kept = self.open().ok_or_else(|| self.reason())?;
         let mut earlier = self.kept.iter().rev().skip(1);
         while span.from < kept.from {
             kept = earlier
@@ -293,6 +293,11 @@ impl Gate {
             true => Ok(kept),
             false => Err(Dropped::NoDecision),
         }
+    }
+
+    fn reason(&self) -> Dropped {
+        debug_assert_eq!(self.shut, self.why_shut(), "what changes the reason refreshes it");
+        self.shut
     }
 
     fn why_shut(&self) -> Dropped {

@@ -26,7 +26,7 @@ pub struct Batch {
     pub unusable: Vec<(PathBuf, String)>,
 }
 
-/// Whoever watches a batch run. Called from the workers' threads.
+/// Whoever watches a batch run. Called from the workers' threads, of which the one that asked for the batch is one.
 pub trait Watch: Sync {
     /// Sample frames of this input were taken in.
     fn advanced(&self, input: usize, frames: u64);

@@ -8,6 +8,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::line::{Cutter, Sides};
 use crate::audio::MediaTime;
+use crate::bleed::Reference;
 use crate::call::{Call, Closing, Opening, Outlet};
 use crate::consent::{Stamped, Terms, rehearse};
 use crate::source::{Recording, SourceError};
@@ -80,12 +81,15 @@ impl<'r> Drive<'r> {
         let rate_hz = course.rate_hz.unwrap_or(input_hz);
         let foreclosed = rehearse(&course.terms, &events);
         let mut call = Call::open(Opening {
+            name: course.name,
+            rate_hz,
+            reference: Reference::Both,
             terms: course.terms,
             foreclosed,
             findings: course.findings,
             lead_in_ms: course.lead_in_ms,
             tail_ms: course.tail_ms,
-            ..Opening::new(course.name, rate_hz)
+            reach_ms: 0,
         });
         if events.is_empty() {
             call.expect_no_event();

@@ -41,8 +41,8 @@ pub struct WavWriter {
     /// `buffer[..filled]` is the sound from byte `base` of the data on.
     buffer: Zeroizing<Vec<u8>>,
     filled: usize,
-    /// When so much waits it is handed on: a whole number of digest blocks. Less than there is room for behind silence, so
-    /// that what BLAKE3 gets begins at multiples of the room again: many of its chunks side by side then fill its registers.
+    /// When so much waits it is handed on: a whole number of digest blocks. Behind silence this is less than the room, so
+    /// that what BLAKE3 gets next begins at a multiple of the room again: its chunks then fill its registers.
     until: usize,
     /// A whole number of digest blocks.
     base: u64,
@@ -153,6 +153,7 @@ impl WavWriter {
     pub fn append(&mut self, sound: &Cleared<'_>) {
         let mut rest = sound.samples();
         self.check_room(rest.len() as u64);
+        debug_assert!(self.filled < self.until && self.until.is_multiple_of(BLOCK_BYTES));
         while self.error.is_none() && !rest.is_empty() {
             let room = (self.until - self.filled) / SAMPLE_BYTES as usize;
             let (now, later) = rest.split_at(room.min(rest.len()));

@@ -2,10 +2,12 @@
 //! (ING-06, ONE-06, SEC-04, ANO-02).
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
 use super::common::{GRANTED, RATE, Ran, Scratch, agent, canary, voices};
+use super::skipped::skipped;
 
 /// A call's name, its agent, its customer, the finding (none: empty) and the result.
 type Doubtful<'a> = (&'a str, &'a [i16], &'a [i16], &'a str, &'a str);
@@ -312,4 +314,36 @@ fn one_channel_that_is_a_delayed_copy_of_the_other_keeps_nothing_of_either() {
         assert!(bytes[44..].iter().all(|byte| *byte == 0), "{file} is silent");
     }
     assert_eq!(scratch.json("out/batch.json")["totals"]["quarantined"], 10);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn where_the_system_has_no_thread_to_spare_one_does_it_all() {
+    use std::os::unix::fs::PermissionsExt;
+    let (scratch, undisturbed) = super::faults::undisturbed("desk-threads", 5, 3);
+    let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    ["", "in"].iter().for_each(|directory| allow(&scratch.at(directory), 0o777));
+    fs::read_dir(scratch.at("in")).unwrap().for_each(|entry| allow(&entry.unwrap().path(), 0o644));
+    // The limit does not bind root.
+    let other: &[&str] =
+        if rustix::process::geteuid().is_root() { &["setpriv", "--reuid=65534", "--clear-groups"] } else { &[] };
+    let wrapper = [other, &["bash", "-c", "ulimit -u 1; exec \"$0\" \"$@\""]].concat();
+    if !scratch.through(&wrapper, &["--version"]).output().is_ok_and(|output| output.status.success()) {
+        skipped("a user whom limits bind cannot run the program here");
+        return;
+    }
+    // Five calls by four workers, and one by two threads.
+    for (input, calls) in [("in", 5), ("in/call-0.wav", 1)] {
+        let arguments = ["batch", input, "--out", "out", "--agent-channel", "left", "--speech", "--jobs", "4"];
+        let ran = Ran::of(scratch.through(&wrapper, &arguments).output().unwrap(), &arguments).ends(0);
+        if !ran.err.contains("Ctrl-C") {
+            return skipped("the limit of threads does not bind here"); // else that thread is refused, too
+        }
+        let mut files = scratch.files("out");
+        files.remove("batch.json");
+        let wanted =
+            undisturbed.iter().filter(|(file, _)| calls == 5 && *file != "batch.json" || file.starts_with("call-0."));
+        assert!(files.iter().eq(wanted), "{input}");
+        fs::remove_dir_all(scratch.at("out")).unwrap();
+    }
 }

@@ -163,6 +163,8 @@ impl<'a> Again<'a> {
         let (source_hz, rate_hz) = (about.input.rate_hz, opening.plan.rate_hz);
         let mode = Mode::new(about.voice.mode).unwrap_or_default();
         let call = Call::open(Opening {
+            name: about.call.clone(),
+            rate_hz,
             reference: if opening.is_compared() || delivery == Delivery::CustomerAlone {
                 Reference::Both
             } else {
@@ -173,10 +175,11 @@ impl<'a> Again<'a> {
                 purposes: about.policy.purposes.clone(),
                 sensitive: about.policy.sensitive,
             },
+            foreclosed: Vec::new(),
+            findings: Vec::new(),
             lead_in_ms: about.voice.lead_in_ms,
             tail_ms: about.voice.tail_ms,
             reach_ms: opening.reach_s * 1_000,
-            ..Opening::new(&about.call, rate_hz)
         });
         let (mut gaps, mut events) = (Vec::new(), Vec::new());
         for line in list.lines.iter().rev() {

@@ -75,18 +75,21 @@ pub(super) struct Group {
     rate_hz: u32,
     /// Their sound is placed by when it arrives.
     pub(super) by_arrival: bool,
+    /// Whose turn it is when.
+    pub(super) slot: usize,
     detection: Detection,
     bank: Bank,
     calls: [Option<InHand>; GROUP],
 }
 
 impl Group {
-    /// A group for calls such as this one.
-    pub(super) fn for_such_as(call: &Seated, detection: Detection) -> Group {
+    /// A group for calls such as this one, whose turn it is at `slot`.
+    pub(super) fn for_such_as(call: &Seated, detection: Detection, slot: usize) -> Group {
         let (rate_hz, by_arrival) = (call.worker.rate_hz, call.worker.intake.is_placed_by_arrival());
         Group {
             rate_hz,
             by_arrival,
+            slot,
             detection,
             bank: Bank::new(GROUP, rate_hz, detection),
             calls: [const { None }; GROUP],

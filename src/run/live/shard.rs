@@ -1,9 +1,10 @@
 //! Many calls on few threads: each shard is one thread with its calls, in groups whose speech is decided by one bank; it
 //! drains them and writes what was cleared.
 //!
-//! Every 5 ms it is the turn of one group of twenty-four. What a call needs has left the processor's caches when its turn
-//! comes, and fetching it again costs more than a frame does: so there are six frames of each call to be settled then, and a
-//! group is small enough to stay in the cache until it is done. Turns are short, so that nobody waits long behind others.
+//! Every 5 ms it is the turn of a twenty-fourth of the groups. What a call needs has left the processor's caches when its
+//! turn comes, and fetching it again costs more than a frame does: so there are six frames of each call to be settled then,
+//! and a group is small enough to stay in the cache until it is done. Where the time of an arrival counts it is every fourth
+//! turn. Turns are short, so that nobody waits long behind others.
 //!
 //! A panic in a call ends the recording of that call alone. What is asked of a call is answered between two sweeps, by
 //! the thread that has it. Calls that are over are sealed by a thread of their own: that waits for the disk.
@@ -32,6 +33,7 @@ const IDLE_TICK: Duration = Duration::from_millis(20);
 const TURNS: usize = 24;
 /// The same where the time of an arrival counts: 20 ms.
 const ARRIVAL_TURNS: usize = 4;
+const _: () = assert!(TURNS.is_multiple_of(ARRIVAL_TURNS));
 /// How often the calls of a shard are looked after. Before it a kill loses what is on the way there: for RTP 60 ms in the
 /// socket, the jitter buffer's delay (250), a turn (120), the holdback (260): less than a second together (SEC-05).
 pub const PACES: Paces = Paces { checkpoint: Duration::from_millis(230), publish: Duration::from_millis(450) };
@@ -181,6 +183,7 @@ impl Floor {
 
     fn run(mut self, seated: &Receiver<Seated>, asks: &Receiver<(u64, Asked)>) {
         let mut closing = false;
+        let mut due = Instant::now();
         while !closing || !self.places.is_empty() {
             let began = Instant::now();
             closing |= self.seat_all(seated);
@@ -194,7 +197,9 @@ impl Floor {
             if any {
                 self.sweeps.add(began.elapsed());
             }
-            self.wait(began + if any { TICK } else { IDLE_TICK }, seated, asks);
+            // Who is late once is not late for good; who is late by more goes on from where he is.
+            due = (due + if any { TICK } else { IDLE_TICK }).max(Instant::now());
+            self.wait(due, seated, asks);
         }
     }
 
@@ -232,11 +237,19 @@ impl Floor {
         let key = call.key;
         let group = self.groups.iter().position(|group| group.has_room_for(&call));
         let group = group.unwrap_or_else(|| {
-            self.groups.push(Group::for_such_as(&call, self.detection));
+            let slot = self.emptiest_slot(call.worker.intake.is_placed_by_arrival());
+            self.groups.push(Group::for_such_as(&call, self.detection, slot));
             self.groups.len() - 1
         });
         let lane = self.groups[group].seat(call);
         self.places.insert(key, (group, lane));
+    }
+
+    /// The turn that the fewest groups of that kind have.
+    fn emptiest_slot(&self, by_arrival: bool) -> usize {
+        let groups =
+            |slot| self.groups.iter().filter(|group| group.by_arrival == by_arrival && group.slot == slot).count();
+        (0..turns(by_arrival)).min_by_key(|&slot| groups(slot)).unwrap_or(0)
     }
 
     fn call(&mut self, key: u64) -> Option<&mut InHand> {
@@ -271,8 +284,8 @@ impl Floor {
     fn sweep(&mut self, asks: &Receiver<(u64, Asked)>) {
         self.turn = (self.turn + 1) % TURNS;
         for group in 0..self.groups.len() {
-            let turns = if self.groups[group].by_arrival { ARRIVAL_TURNS } else { TURNS };
-            if group % turns != self.turn % turns {
+            let Group { by_arrival, slot, .. } = self.groups[group];
+            if self.turn % turns(by_arrival) != slot {
                 continue;
             }
             self.groups[group].run();
@@ -305,6 +318,11 @@ impl Floor {
             self.groups.pop();
         }
     }
+}
+
+/// How many turns there are until it is the turn again of a group of that kind.
+fn turns(by_arrival: bool) -> usize {
+    if by_arrival { ARRIVAL_TURNS } else { TURNS }
 }
 
 #[cfg(test)]

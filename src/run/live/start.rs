@@ -278,6 +278,8 @@ fn alarms(windows: Option<&Windows>, new: &NewCall) -> Vec<Alarm> {
 /// The call's opening: used again, word for word, when it is replayed.
 pub fn opening(settings: &Settings, name: &str, sensitive: bool, rate_hz: u32, delivery: Delivery) -> Opening {
     Opening {
+        name: name.into(),
+        rate_hz,
         reference: match delivery {
             Delivery::AgentAlone => Reference::OneParty,
             Delivery::Both(_) | Delivery::CustomerAlone => Reference::Both,
@@ -287,10 +289,11 @@ pub fn opening(settings: &Settings, name: &str, sensitive: bool, rate_hz: u32, d
             purposes: settings.purposes.value.clone(),
             sensitive,
         },
+        foreclosed: Vec::new(),
+        findings: Vec::new(),
         lead_in_ms: settings.lead_in_ms.value,
         tail_ms: settings.tail_ms.value,
         reach_ms: settings.live.reach_s.value * 1_000,
-        ..Opening::new(name, rate_hz)
     }
 }
 

@@ -44,7 +44,7 @@ impl Sweeps {
             figures.push(Figure { name, part, kind, help, labels, value });
         };
         figure(("oneside_sweeps_total", ""), "counter", "Turns of all workers.", Vec::new(), all as f64);
-        let help = "Time of a worker's turn, ms (one comes every 5 ms; RTP calls are served in every 24th): quantiles since the start.";
+        let help = "Time of a worker's turn, ms (one comes every 5 ms; calls of RTP are served in every 24th, others in every fourth): quantiles since the start.";
         for (quantile, per_cent) in [("0.5", 50), ("0.99", 99), ("1", 100)] {
             figure(
                 ("oneside_sweep_ms", ""),

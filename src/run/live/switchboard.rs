@@ -29,7 +29,7 @@ use crate::split::Delivery;
 use crate::store::StoreError;
 use crate::store::declined::{Declines, NotRecorded};
 
-/// What a call hands over at a time, at most, ms: what comes between two turns of its shard, and a little. It is memory of
+/// What a call hands over at a time, at most, ms: what comes between two of its turns (120 ms), and a little. It is memory of
 /// every call, 4 bytes a frame.
 const BLOCK_MS: u64 = 140;
 /// The least that a ring holds, ms: what comes while a stream is judged, twice, for a party may come when the other one has

@@ -6,10 +6,21 @@ use crate::store::testing::{RATE, Scratch, frame, noise, open_gate, span};
 
 /// Writes pieces `(place, samples)`, finishes at `length`, and gives back what stands.
 fn written(pieces: &[(u64, usize)], length: u64, then: impl FnOnce(&mut WavWriter)) -> (Vec<u8>, Finished) {
+    written_by((BUFFER_BYTES, false), pieces, length, then)
+}
+
+/// The same with so much room, sparse or dense.
+fn written_by(
+    (room, dense): (usize, bool),
+    pieces: &[(u64, usize)],
+    length: u64,
+    then: impl FnOnce(&mut WavWriter),
+) -> (Vec<u8>, Finished) {
     let scratch = Scratch::new();
     let target = scratch.path().join("a.wav");
     let gate = open_gate();
-    let mut writer = WavWriter::create(&target, RATE, length).unwrap();
+    let writer = WavWriter::begin_with(room, Aside::create(&target).unwrap(), RATE, length).unwrap();
+    let mut writer = if dense { writer.dense() } else { writer };
     for (at, count) in pieces {
         for (n, chunk) in noise(*at, *count).chunks(160).enumerate() {
             writer.write(&gate.customer(frame(at + n as u64 * 160, chunk)).unwrap());
@@ -41,13 +52,18 @@ fn every_sample_stands_at_its_place_and_gaps_are_silent() {
         &[(0, 160), (160, 4_000), (10_000, 77)],
         &[(17, 160), (long / 2 - 3, 200), (3 * long + 1, 50_000)],
         &[(2 * long, 40_000), (5 * long, 1)],
+        // An odd number of blocks that sound before each silence.
+        &[(0, 6_000), (20_000, 7_000), (2 * long, 90_000), (5 * long, 2_048), (7 * long + 5, 100_000)],
     ] {
         let length = pieces.last().map_or(999, |(at, count)| at + *count as u64 + 5_001);
-        let (bytes, finished) = written(pieces, length, |_| ());
-        assert!(bytes == expected(pieces, length), "{pieces:?}");
-        let measured = digest::measure(&mut &bytes[..], |_, _| ()).unwrap();
-        assert_eq!((finished.bytes, finished.digest), (bytes.len() as u64, measured.digest), "{pieces:?}");
-        assert_eq!(finished.length_samples, Some(length));
+        for how in [(BUFFER_BYTES, false), (BUFFER_BYTES, true), (LIVE_BUFFER_BYTES, false), (LIVE_BUFFER_BYTES, true)]
+        {
+            let (bytes, finished) = written_by(how, pieces, length, |_| ());
+            assert!(bytes == expected(pieces, length), "{how:?} {pieces:?}");
+            let measured = digest::measure(&mut &bytes[..], |_, _| ()).unwrap();
+            assert_eq!((finished.bytes, finished.digest), (bytes.len() as u64, measured.digest), "{how:?} {pieces:?}");
+            assert_eq!(finished.length_samples, Some(length));
+        }
     }
 }
 
