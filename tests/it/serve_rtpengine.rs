@@ -62,7 +62,8 @@ fn place(manifest: &Value, name: &str) -> usize {
 /// The agent was kept, and the customer's tone is not in that track.
 fn is_one_sided(server: &Server, call: &str) {
     let agent = track(&server.out.join(format!("{call}.agent.wav")));
-    assert!(agent.iter().filter(|sample| **sample != 0).count() > RATE as usize, "the agent was kept");
+    let kept = agent.iter().filter(|sample| **sample != 0).count();
+    assert!(kept > RATE as usize, "the agent was kept: {kept} samples, {}", manifest(server, call));
     let level = tone_dbfs(&agent, RATE, TONE_HZ);
     assert!(level < -50.0, "the customer's tone in the agent's track: {level} dBFS");
 }
