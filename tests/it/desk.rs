@@ -2,12 +2,10 @@
 //! (ING-06, ONE-06, SEC-04, ANO-02).
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
 
 use super::common::{GRANTED, RATE, Ran, Scratch, agent, canary, voices};
-use super::skipped::skipped;
 
 /// A call's name, its agent, its customer, the finding (none: empty) and the result.
 type Doubtful<'a> = (&'a str, &'a [i16], &'a [i16], &'a str, &'a str);
@@ -319,7 +317,9 @@ fn one_channel_that_is_a_delayed_copy_of_the_other_keeps_nothing_of_either() {
 #[test]
 #[cfg(target_os = "linux")]
 fn where_the_system_has_no_thread_to_spare_one_does_it_all() {
+    use super::skipped::skipped;
     use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
     let (scratch, undisturbed) = super::faults::undisturbed("desk-threads", 5, 3);
     let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     ["", "in"].iter().for_each(|directory| allow(&scratch.at(directory), 0o777));
