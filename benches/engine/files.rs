@@ -34,9 +34,9 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// With a directory in `parent`.
-    pub fn new(parent: &Path) -> Result<Desk, Box<dyn Error>> {
-        let dir = parent.join(format!("oneside-engine-{}", std::process::id()));
+    /// With a directory in `parent`, for this core's calls.
+    pub fn new(parent: &Path, core: usize) -> Result<Desk, Box<dyn Error>> {
+        let dir = parent.join(format!("oneside-engine-{}-{core}", std::process::id()));
         std::fs::create_dir_all(&dir)?;
         let raw = Raw { agent_channel: Some("left".into()), free_min_mib: Some(0), ..Raw::default() };
         let settings = resolve(Raw::default(), Raw::default(), raw, Sided::ByKnobs)?;
@@ -90,16 +90,16 @@ impl Seat for Files {
         self.worker.take_in();
     }
 
-    fn listen(&mut self) -> bool {
-        self.worker.listen(false)
+    fn waiting(&self) -> usize {
+        self.worker.waiting(false)
     }
 
-    fn heard(&self) -> &[i16] {
-        self.worker.heard()
+    fn heard(&self, number: usize) -> &[i16] {
+        self.worker.heard(number)
     }
 
-    fn settle(&mut self, speech: Speech) {
-        self.worker.settle(speech);
+    fn settle(&mut self, speech: &[Speech]) {
+        self.worker.settle_run(speech, false);
     }
 
     fn look_after(&mut self) {

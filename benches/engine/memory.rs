@@ -49,17 +49,22 @@ impl Seat for Memory {
         }
     }
 
-    fn listen(&mut self) -> bool {
-        self.line.listen(MediaTime(u64::MAX), false, &mut self.call, &mut self.sides)
+    fn waiting(&self) -> usize {
+        self.line.waiting(&self.sides, false)
     }
 
-    fn heard(&self) -> &[i16] {
-        self.line.heard(&self.sides)
+    fn heard(&self, number: usize) -> &[i16] {
+        self.line.ahead(&self.sides, number)
     }
 
-    fn settle(&mut self, speech: Speech) {
-        self.meter.hear(&self.line.sound(&self.sides), speech);
-        self.line.settle(speech, &mut self.call, &self.sides, &mut self.out);
+    fn settle(&mut self, speech: &[Speech]) {
+        for speech in speech {
+            let listened = self.line.listen(MediaTime(u64::MAX), false, &mut self.call, &mut self.sides);
+            assert!(listened, "a frame waits for each decision");
+            self.meter.hear(&self.line.sound(&self.sides), *speech);
+            self.line.settle(*speech, &mut self.call, &self.sides, &mut self.out);
+        }
+        self.line.let_go(&mut self.sides);
     }
 
     fn look_after(&mut self) {}

@@ -17,14 +17,14 @@ pub trait Seat {
     /// Takes in so many frames of sound.
     fn take_in(&mut self, sound: &Sound, frames: usize);
 
-    /// Listens to the next frame, if there is one.
-    fn listen(&mut self) -> bool;
+    /// Frames that wait.
+    fn waiting(&self) -> usize;
 
-    /// What the detector is to hear of it.
-    fn heard(&self) -> &[i16];
+    /// What the detector is to hear of one of them.
+    fn heard(&self, number: usize) -> &[i16];
 
-    /// Settles it.
-    fn settle(&mut self, speech: Speech);
+    /// Settles them.
+    fn settle(&mut self, speech: &[Speech]);
 
     /// Does what is due after a turn.
     fn look_after(&mut self);
@@ -56,6 +56,8 @@ impl Sound {
 struct Group<S> {
     bank: Bank,
     calls: Vec<S>,
+    /// What was decided of the frames that wait, call by call.
+    speech: Vec<Vec<Speech>>,
 }
 
 /// All calls.
@@ -71,7 +73,8 @@ impl<S: Seat> Groups<S> {
         let mut groups = Vec::new();
         while calls.len() > 0 {
             let calls: Vec<S> = calls.by_ref().take(GROUP).collect();
-            groups.push(Group { bank: Bank::new(calls.len(), RATE_HZ, Mode::default()), calls });
+            let (bank, speech) = (Bank::new(calls.len(), RATE_HZ, Mode::default()), vec![Vec::new(); calls.len()]);
+            groups.push(Group { bank, calls, speech });
         }
         Groups { groups, sound: sound.clone() }
     }
@@ -107,33 +110,35 @@ impl<S: Seat> Groups<S> {
 
 /// Settles what is there of one call, on its lane.
 fn settle_alone(bank: &mut Bank, lane: usize, call: &mut impl Seat) {
-    while call.listen() {
-        let mut speech = [Speech::default()];
-        bank.decide_run(lane, |_| call.heard(), &mut speech);
-        call.settle(speech[0]);
-    }
+    let mut speech = vec![Speech::default(); call.waiting()];
+    bank.decide_run(lane, |number| call.heard(number), &mut speech);
+    call.settle(&speech);
 }
 
 impl<S: Seat> Group<S> {
-    /// Settles every frame that is there: one of each call at a time, all decided together.
+    /// Settles every frame that is there: decided together, and then call by call.
     fn settle(&mut self) {
-        loop {
-            let mut listens = [false; GROUP];
-            for (listens, call) in listens.iter_mut().zip(&mut self.calls) {
-                *listens = call.listen();
-            }
-            if !listens.contains(&true) {
-                return;
-            }
+        let Group { bank, calls, speech: decided } = self;
+        let mut most = 0;
+        for (call, decided) in calls.iter().zip(&mut *decided) {
+            decided.clear();
+            decided.resize(call.waiting(), Speech::default());
+            most = most.max(decided.len());
+        }
+        for number in 0..most {
             let mut heard: [&[i16]; GROUP] = [&[]; GROUP];
-            for ((heard, call), _) in heard.iter_mut().zip(&self.calls).zip(listens).filter(|(_, listens)| *listens) {
-                *heard = call.heard();
+            let waits = calls.iter().zip(&*decided).map(|(call, decided)| (number < decided.len()).then_some(call));
+            for (heard, call) in heard.iter_mut().zip(waits).filter_map(|(heard, call)| Some((heard, call?))) {
+                *heard = call.heard(number);
             }
-            let (mut speech, lanes) = ([Speech::default(); GROUP], self.calls.len());
-            self.bank.decide(&heard[..lanes], &mut speech[..lanes]);
-            for ((call, speech), _) in self.calls.iter_mut().zip(speech).zip(listens).filter(|(_, listens)| *listens) {
-                call.settle(speech);
+            let (mut speech, lanes) = ([Speech::default(); GROUP], calls.len());
+            bank.decide(&heard[..lanes], &mut speech[..lanes]);
+            for (decided, speech) in decided.iter_mut().zip(speech) {
+                if let Some(place) = decided.get_mut(number) {
+                    *place = speech;
+                }
             }
         }
+        calls.iter_mut().zip(decided).for_each(|(call, decided)| call.settle(decided));
     }
 }

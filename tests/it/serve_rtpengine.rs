@@ -40,10 +40,10 @@ fn forget(server: &Server, call: &str) {
     server.wait_ended(call);
 }
 
-/// Waits until so many samples of the customer are stored.
-fn wait_for_customer(server: &Server, call: &str, samples: u64) {
-    let written = || server.state(call)?["customer_written"].as_u64().filter(|written| *written > samples);
-    server.wait(written, "the customer is stored");
+/// Waits until so many samples of the agent or the customer are stored.
+fn wait_for(party: &str, server: &Server, call: &str, samples: u64) {
+    let written = || server.state(call)?[format!("{party}_written")].as_u64().filter(|written| *written > samples);
+    server.wait(written, "a party is stored");
 }
 
 fn manifest(server: &Server, call: &str) -> Value {
@@ -108,7 +108,7 @@ fn the_customer_is_kept_from_her_key_to_the_key_that_takes_it_back() {
     std::thread::sleep(Duration::from_secs(2));
     told(&server, "sip-1");
     switch.press('1');
-    wait_for_customer(&server, "sip-1", 2 * u64::from(RATE));
+    wait_for("customer", &server, "sip-1", 2 * u64::from(RATE));
     switch.press('9');
     switch.wait("the customer unsubscribed", |_| (listening() == (1, 1)).then_some(()));
     std::thread::sleep(Duration::from_secs(2));
@@ -147,7 +147,7 @@ fn nothing_remains_of_the_customer_where_a_withdrawal_erases() {
     std::thread::sleep(Duration::from_secs(2));
     told(&server, "sip-2");
     switch.press('1');
-    wait_for_customer(&server, "sip-2", u64::from(RATE));
+    wait_for("customer", &server, "sip-2", u64::from(RATE));
     server.ask("sip-2", "withdrawn", json!({}));
     switch.wait("the customer unsubscribed", |switch| (switch.subscribers(&call_id, "customer") == 1).then_some(()));
     std::thread::sleep(Duration::from_secs(1));
@@ -175,7 +175,7 @@ fn with_drop_before_decode_the_customer_is_subscribed_to_while_a_grant_stands_on
     std::thread::sleep(Duration::from_secs(2));
     told(&server, "sip-3");
     server.ask("sip-3", "granted", json!({ "act": "spoken_yes", "purpose": "training" }));
-    wait_for_customer(&server, "sip-3", u64::from(RATE));
+    wait_for("customer", &server, "sip-3", u64::from(RATE));
     assert_eq!(listening(), (1, 1));
     server.ask("sip-3", "withdrawn", json!({}));
     switch.wait("the customer unsubscribed", |_| (listening() == (1, 0)).then_some(()));
@@ -220,7 +220,7 @@ fn a_call_whose_telephones_died_is_over_when_both_were_silent_for_long() {
     let server = serve("serve-rtpengine-died", &switch, "keep", "silent_s = 3");
     let call_id = switch.call_id();
     announce(&server, "sip-5", &call_id);
-    std::thread::sleep(Duration::from_secs(5));
+    wait_for("agent", &server, "sip-5", 3 * u64::from(RATE) / 2);
     switch.telephones_die();
     let died = Instant::now();
     server.wait_ended("sip-5");

@@ -8,12 +8,13 @@ use crate::voice::{Bank, Speech};
 
 /// Drives a call to its end. `bank`: of one lane.
 pub fn run(mut worker: Worker, mut bank: Bank, asks: &Receiver<(u64, Asked)>) -> Worked {
+    let mut speech = Vec::new();
     loop {
         while let Ok((_, asked)) = asks.try_recv() {
             worker.answer(asked);
         }
         let turn = worker.take_in();
-        settle(&mut worker, &mut bank, false);
+        settle(&mut worker, &mut bank, &mut speech, false);
         worker.look_after();
         match turn {
             Turn::Over => break,
@@ -26,7 +27,7 @@ pub fn run(mut worker: Worker, mut bank: Bank, asks: &Receiver<(u64, Asked)>) ->
         }
     }
     worker.drain();
-    settle(&mut worker, &mut bank, true);
+    settle(&mut worker, &mut bank, &mut speech, true);
     // What was asked in the last moment is still put on the record.
     while let Ok((_, asked)) = asks.try_recv() {
         worker.answer(asked);
@@ -34,10 +35,9 @@ pub fn run(mut worker: Worker, mut bank: Bank, asks: &Receiver<(u64, Asked)>) ->
     worker.finish()
 }
 
-fn settle(worker: &mut Worker, bank: &mut Bank, last: bool) {
-    while worker.listen(last) {
-        let mut speech = [Speech::default()];
-        bank.decide(&[worker.heard()], &mut speech);
-        worker.settle(speech[0]);
-    }
+fn settle(worker: &mut Worker, bank: &mut Bank, speech: &mut Vec<Speech>, last: bool) {
+    speech.clear();
+    speech.resize(worker.waiting(last), Speech::default());
+    bank.decide_run(0, |number| worker.heard(number), speech);
+    worker.settle_run(speech, last);
 }

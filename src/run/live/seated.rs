@@ -26,8 +26,8 @@ pub(super) struct InHand {
     turn: Turn,
     /// Nothing will come any more, and what was left has come out.
     drained: bool,
-    /// A frame of it is in hand.
-    listens: bool,
+    /// What was decided of the frames that wait.
+    speech: Vec<Speech>,
     /// It panicked: what.
     pub(super) broken: Option<String>,
 }
@@ -50,18 +50,27 @@ impl InHand {
     fn break_off(&mut self, why: &str) {
         self.broken = Some(why.to_owned());
         self.turn = Turn::Over;
-        self.listens = false;
+        self.speech.clear();
     }
 
-    /// Listens to the next frame that is there. Whether there is one.
-    fn listen(&mut self) -> bool {
+    /// Makes room for the decisions of the frames that wait. How many there are.
+    fn await_decisions(&mut self) -> usize {
         if self.turn == Turn::Over && !self.drained {
             self.try_to(Worker::drain);
             self.drained = true;
         }
         let last = self.drained;
-        self.listens = self.try_to(|worker| worker.listen(last)).unwrap_or(false);
-        self.listens
+        let waiting = self.try_to(|worker| worker.waiting(last)).unwrap_or(0);
+        self.speech.clear();
+        self.speech.resize(waiting, Speech::default());
+        waiting
+    }
+
+    /// Settles the frames that were decided.
+    fn settle(&mut self) {
+        let (speech, last) = (std::mem::take(&mut self.speech), self.drained);
+        self.try_to(|worker| worker.settle_run(&speech, last));
+        self.speech = speech;
     }
 }
 
@@ -110,8 +119,8 @@ impl Group {
     pub(super) fn seat(&mut self, Seated { key, worker, sealing }: Seated) -> usize {
         let lane = self.calls.iter().position(Option::is_none).expect("there is room");
         self.bank.renew(lane);
-        let (turn, drained, listens, broken) = (Turn::Idle, false, false, None);
-        self.calls[lane] = Some(InHand { key, worker, sealing, turn, drained, listens, broken });
+        let (turn, drained, speech, broken) = (Turn::Idle, false, Vec::new(), None);
+        self.calls[lane] = Some(InHand { key, worker, sealing, turn, drained, speech, broken });
         lane
     }
 
@@ -151,31 +160,30 @@ impl Group {
         }
     }
 
-    /// Settles every frame that is there: a frame of each call at a time, all decided together.
+    /// Settles every frame that is there: decided together, and then call by call, so that what a call needs is fetched
+    /// once and not for each of its frames.
     fn settle(&mut self) {
-        loop {
-            let mut any = false;
-            for call in self.calls.iter_mut().flatten() {
-                any |= call.listen();
-            }
-            if !any {
-                return;
-            }
+        let most = self.calls.iter_mut().flatten().map(InHand::await_decisions).max().unwrap_or(0);
+        for number in 0..most {
             let mut speech = [Speech::default(); GROUP];
-            let heard = self.calls.each_ref().map(|call| match call {
-                Some(call) if call.listens => call.worker.heard(),
-                _ => &[],
-            });
-            let bank = &mut self.bank;
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| bank.decide(&heard, &mut speech))) {
+            let Group { bank, calls, .. } = self;
+            let decided = catch_unwind(AssertUnwindSafe(|| {
+                let heard = calls.each_ref().map(|call| match call {
+                    Some(call) if number < call.speech.len() => call.worker.heard(number),
+                    _ => &[],
+                });
+                bank.decide(&heard, &mut speech);
+            }));
+            if let Err(panic) = decided {
                 return self.break_off(&panic_text(&*panic));
             }
             for (call, speech) in self.calls.iter_mut().zip(speech) {
-                if let Some(call) = call.as_mut().filter(|call| call.listens) {
-                    call.try_to(|worker| worker.settle(speech));
+                if let Some(place) = call.as_mut().and_then(|call| call.speech.get_mut(number)) {
+                    *place = speech;
                 }
             }
         }
+        self.calls.iter_mut().flatten().for_each(InHand::settle);
     }
 
     /// Nobody knows any more what its detectors know: its calls are sealed, and others go on.

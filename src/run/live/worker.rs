@@ -177,18 +177,28 @@ impl Worker {
         self.ending.get_or_insert_with(Instant::now).elapsed() >= LAID_WITHIN
     }
 
-    /// Listens to the next whole frame, if there is one. `last`: the call is at its end, and what is left counts as whole.
-    pub fn listen(&mut self, last: bool) -> bool {
-        self.line.listen(MediaTime(u64::MAX), last, &mut self.call, &mut self.sides)
+    /// Frames that wait to be settled. `last`: the call is at its end, and what is left counts as whole.
+    pub fn waiting(&self, last: bool) -> usize {
+        self.line.waiting(&self.sides, last)
     }
 
-    /// What the detector is to hear of the frame in hand; nothing if there is none.
-    pub fn heard(&self) -> &[i16] {
-        self.line.heard(&self.sides)
+    /// What the detector is to hear of the `number`-th frame that waits.
+    pub fn heard(&self, number: usize) -> &[i16] {
+        self.line.ahead(&self.sides, number)
+    }
+
+    /// Settles frames that wait, decided so.
+    pub fn settle_run(&mut self, speech: &[Speech], last: bool) {
+        for speech in speech {
+            let listened = self.line.listen(MediaTime(u64::MAX), last, &mut self.call, &mut self.sides);
+            assert!(listened, "a frame waits for each decision");
+            self.settle(*speech);
+        }
+        self.line.let_go(&mut self.sides);
     }
 
     /// Settles the frame in hand.
-    pub fn settle(&mut self, speech: Speech) {
+    fn settle(&mut self, speech: Speech) {
         self.meter.hear(&self.line.sound(&self.sides), speech);
         self.line.settle(speech, &mut self.call, &self.sides, &mut self.out);
         self.hear_keys();
@@ -213,7 +223,7 @@ impl Worker {
     }
 
     /// Nothing will come any more: the last frames come out of the converters. What is left is settled by
-    /// [`Worker::listen`] and [`Worker::settle`].
+    /// [`Worker::settle_run`].
     pub fn drain(&mut self) {
         self.sides.finish();
     }
