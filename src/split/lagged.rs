@@ -9,7 +9,6 @@ use crate::audio::level::{ACTIVE, Level, Levels, tenths_db};
 
 /// Longest delay either way, units of 10 ms.
 const REACH: usize = 15;
-const LAGS: usize = 2 * REACH + 1;
 /// As loud as each other: within 3 dB.
 const ALIKE: Level = tenths_db(30);
 /// Units with sound after which a judgement is made (3 s), and after which none is any more (10 s).
@@ -18,49 +17,60 @@ const MOST: u32 = 1_000;
 /// Share of these units that must be alike, percent.
 const PERCENT: u32 = 60;
 
-/// The last levels of both sides and, for each delay, how often they were alike.
-#[derive(Debug)]
+/// The last levels of both sides, the newest first, and what came of each delay.
+#[derive(Debug, Default)]
 pub(super) struct Lagged {
     agent: [Level; REACH + 1],
     customer: [Level; REACH + 1],
-    looked: [u32; LAGS],
-    alike: [u32; LAGS],
+    agent_first: Delays,
+    customer_first: Delays,
 }
 
-impl Default for Lagged {
-    fn default() -> Lagged {
-        Lagged { agent: [0; REACH + 1], customer: [0; REACH + 1], looked: [0; LAGS], alike: [0; LAGS] }
+/// For each delay of one side behind the other, none among them: how often there was sound, and how often both were alike.
+/// Sound at a delay is at most twice that without one, [`MOST`] and a frame: it fits.
+#[derive(Debug, Default)]
+struct Delays {
+    looked: [u16; REACH + 1],
+    alike: [u16; REACH + 1],
+}
+
+impl Delays {
+    /// Looks at the newest unit of one side beside the last ones of the other. Plain arrays, which wide registers take.
+    fn look(&mut self, earlier: &[Level; REACH + 1], newest: Level) {
+        for ((looked, alike), &level) in self.looked.iter_mut().zip(&mut self.alike).zip(earlier) {
+            let sounds = level.max(newest) > ACTIVE;
+            *looked += u16::from(sounds);
+            *alike += u16::from(sounds & ((level - newest).abs() <= ALIKE));
+        }
+    }
+
+    fn is_copy(&self) -> bool {
+        let mut counts =
+            self.looked.iter().zip(&self.alike).map(|(looked, alike)| (u32::from(*looked), u32::from(*alike)));
+        counts.any(|(looked, alike)| looked >= ENOUGH && alike * 100 >= looked * PERCENT)
     }
 }
 
 impl Lagged {
     /// Hears one frame. True once one side has shown to be a copy of the other.
     pub(super) fn hear(&mut self, levels: &Levels) -> bool {
-        if self.looked[REACH] >= MOST {
+        if u32::from(self.agent_first.looked[0]) >= MOST {
             return false;
         }
         for (agent, customer) in levels.agent.into_iter().zip(levels.customer) {
-            self.agent.rotate_right(1);
-            self.customer.rotate_right(1);
+            // Of a length that is known: rotated, they were copied by calls.
+            self.agent.copy_within(..REACH, 1);
+            self.customer.copy_within(..REACH, 1);
             (self.agent[0], self.customer[0]) = (agent, customer);
-            for back in 0..=REACH {
-                self.look(REACH + back, self.agent[back], customer);
-                if back > 0 {
-                    self.look(REACH - back, agent, self.customer[back]);
-                }
-            }
+            self.agent_first.look(&self.agent, customer);
+            self.customer_first.look(&self.customer, agent);
         }
-        self.looked.iter().zip(&self.alike).any(|(looked, alike)| *looked >= ENOUGH && alike * 100 >= looked * PERCENT)
+        self.agent_first.is_copy() || self.customer_first.is_copy()
     }
 
     /// Seconds in which both sides were alike, at the delay at which they were so most often.
     pub(super) fn seconds(&self) -> f64 {
-        f64::from(self.alike.into_iter().max().unwrap_or(0)) / 100.0
-    }
-
-    fn look(&mut self, lag: usize, agent: Level, customer: Level) {
-        let sounds = agent.max(customer) > ACTIVE;
-        self.looked[lag] += u32::from(sounds);
-        self.alike[lag] += u32::from(sounds && (agent - customer).abs() <= ALIKE);
+        let most = self.agent_first.alike.into_iter().chain(self.customer_first.alike).max();
+        f64::from(most.unwrap_or(0)) / 100.0
     }
 }
