@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::flags::{Knobs, Reading, Writing};
-use super::live::{LiveFlags, Started, begin, orders_of, tell_ended};
+#[cfg(unix)]
+use super::live::orders_of;
+use super::live::{LiveFlags, Started, begin, tell_ended};
 use crate::config::serve::{Serve, address};
 use crate::config::{ConfigError, Settings, Sided};
 use crate::control::exit::Exit;
 use crate::control::http::{HttpConfig, PageConfig};
 use crate::run::hardening::raise_open_files;
+#[cfg(unix)]
 use crate::run::live::LiveOrders;
 use crate::run::live::shard::Shards;
 use crate::run::live::sources::{self, Ground};

@@ -132,7 +132,7 @@ pub fn offer(answer: &Value<'_>, tag: &str) -> Result<Offer, Unusable> {
 }
 
 fn offered(session: &Session, media: &Media) -> Offered {
-    let formats: Vec<u8> = media.fmt.split_ascii_whitespace().filter_map(|format| format.parse().ok()).collect();
+    let formats: Vec<u8> = media.fmt.split_ascii_whitespace().filter_map(|format| format.parse::<u8>().ok()).collect();
     let mut payloads = Payloads::new();
     for format in &formats {
         payloads.add_static(*format);

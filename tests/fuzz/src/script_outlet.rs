@@ -2,7 +2,7 @@
 //! can be said beforehand about a script's events.
 
 use oneside::audio::{MediaTime, Span};
-use oneside::call::{Closing, Outlet, Trace};
+use oneside::call::{CallResult, Closing, Outlet, Trace};
 use oneside::consent::{Authority, Cleared, Event, Stamped, Track};
 
 /// What may not be stored whatever else happens, worked out from a script's events alone.
@@ -102,6 +102,9 @@ impl<'a> ScriptOutlet<'a> {
             assert!(kept.last().is_none_or(|last| last.until <= stretch.from), "kept stretches lie in order");
             assert!(!stretch.purposes.is_empty() && !stretch.grants.is_empty(), "a stretch is kept by grants");
             push(&mut kept, Span::new(stretch.from, until));
+        }
+        if closing.result == CallResult::Quarantined {
+            return; // nothing of it is kept: the store takes back what was written before the doubt came up
         }
         for span in &self.standing {
             assert!(kept.iter().any(|kept| kept.contains(*span)), "{span:?} stands outside of {kept:?}");
