@@ -21,6 +21,9 @@ const SAMPLE: &str = include_str!("../../samples/serve/media-server.toml");
 const TOLD_S: f64 = 2.5;
 const KEY: usize = 210;
 const SECONDS: usize = 7;
+/// A grant counts from so many samples behind the key at most: sound of a WebSocket may have waited for 2 s on its way
+/// (`worst_buffering_ms`) and was then spoken before the key; and a busy machine may be late itself.
+const WITHIN: i64 = 8_000 * 26 / 10;
 
 /// The sample with free ports and this directory.
 fn text(out: &str) -> String {
@@ -163,7 +166,8 @@ fn the_sample_records_a_call_by_each_of_its_sources() {
         assert!(first < 8_000 && last + 8_000 > agent.len(), "{name}: the agent from {first} to {last}");
         let (first, last) = in_place(&track(&server.out.join(format!("{name}.customer.wav"))), &heard(customer));
         let pressed = KEY * MESSAGE;
-        assert!(first + MESSAGE >= pressed && first < pressed + 16_000, "{name}: the customer from {first}");
+        let late = first as i64 - pressed as i64;
+        assert!(late >= -(MESSAGE as i64) && late < WITHIN, "{name}: the customer from {first}");
         // Nothing withdrew it: it goes on to the end of the call, less what a busy machine was late by.
         assert!(last > 6 * 8_000, "{name}: the customer to {last}");
         stored_as.push(name.to_owned());
