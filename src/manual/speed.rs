@@ -20,7 +20,7 @@
 //!   99,100 with rubato.
 //! * **Sixteen samples at a time** ([`BySixteen`](crate::audio::BySixteen)): levels, the guard's learning, the look for tones and the
 //!   decimation are written in explicit multiply-adds, once, for a register of AVX2 (by the tokens of the crate `pulp`, without `unsafe`) and for
-//!   arrays. Left to the compiler, the same loops took, in instructions a frame: levels, guard and doubt 3,480, now 2,950; the tones of both sides 1,490, now
+//!   arrays. Left to the compiler, the same loops took, in instructions a frame: levels, guard and doubt 3,480, then 2,950 (and less with what is said below); the tones of both sides 1,490, now
 //!   810; 48 kHz with its decision 31,700, now 9,400. What levels and tones both need of a wider rate is averaged once for both.
 //! * **No block twice**: 16-bit sound is read straight to where it is taken apart, without a buffer of its own.
 //! * **Two threads for one call** where a worker has no other and a processor is idle: one takes in and decides, the other settles.
@@ -37,7 +37,7 @@
 //!   compiler puts into registers: 1,972 instructions for levels, guard and doubt instead of 3,190 (or 2,948, where it had not made a call of moving
 //!   the last levels by one place).
 //! * **Live calls take short turns**: every 5 ms a 24th of them gets the six frames that came since. With turns of 20 ms, a sixth each, the same work
-//!   is done, but who is asked something meanwhile waits three times as long: 13.9 ms (p99) with 4,000 calls, then 2.9, now 2.4.
+//!   is done, but who is asked something meanwhile waits four times as long: 6.2 ms (p99) with 4,000 calls, and not 1.6.
 //! * Of a group of sixteen live calls all frames that wait are decided first, and then settled **call by call**: what a call needs is fetched once a
 //!   turn and not for each of its six frames. 44 % of a core for 4,000 calls instead of 47 (medians of three runs in turns).
 //!
@@ -45,8 +45,8 @@
 //!
 //! # What the guard costs
 //!
-//! Levels 43 ns, guard with levels 110 ns, guard and doubt together 129 ns in a call's first ten seconds (while delayed copies are looked
-//! for); the tones of both sides 69 ns; `cargo bench --bench frame`, in a run in which the detector alone took 929 ns a frame by itself. Of a batch's CPU seconds
+//! Levels 36 ns, guard with levels 96 ns, guard and doubt together 110 ns in a call's first ten seconds (while delayed copies are looked
+//! for); the tones of both sides 59 ns; `cargo bench --bench frame`, in a run in which the detector alone took 758 ns a frame by itself. Of a batch's CPU seconds
 //! (20 calls of 8 kHz, by `perf`): guard 7 %, levels 2 %, doubt 1 %, tones 3 %, and 4 % in the registers' instructions that guard, levels and tones share.
 //!
 //! # Tried and thrown away
@@ -71,10 +71,11 @@
 //!
 //! # What is still slow
 //!
-//! Of the same batch's CPU seconds 41 % are the kernel's: copying what is read and written, finding pages for it. The detector takes 11 %, BLAKE3 10 %,
-//! keeping the account of every 10 ms 11 %, copying and wiping 5 %. The strong baseline of `benches/strong`, which does nothing but decide, spends as much in the kernel:
-//! to take a third of its time would leave some 30 ms of its 530 for everything else.
+//! Of the same batch's CPU seconds, with the speech written as well, 48 % are the kernel's (0.09 of 0.19 s): copying what is read and written,
+//! finding pages for it. The detector takes 11 %, BLAKE3 9 %, guard and levels 11 %. The strong baseline of `benches/strong`, which does nothing but
+//! decide, spends as much in the kernel: to take a third of its time would leave some 30 ms of its 370 for everything else, of which BLAKE3 takes 17.
+//! One unit of code generation instead of four changes nothing (1.003 and 1.008 times the time).
 //!
-//! 4,000 live calls on one core, each given 20 ms every 20 ms, find their state cold each time: 4.8 µs a frame instead of 2.2 where six frames of a
-//! call come together. 8,000 take 80 % of a core, 20,000 the whole of two. Twelve frames a turn would save a tenth of that, but then a kill could
-//! lose more than the second that is promised (SEC-05).
+//! 4,000 live calls on one core, each given 20 ms every 20 ms, find their state cold each time: 2.4 µs a frame instead of 1.1 where six frames of a
+//! call come together. Of 8,000, six frames at a time, a core is busy for 41 % of its time, of 20,000 two are for half of it. Twelve frames a turn would
+//! save a tenth of that, but then a kill could lose more than the second that is promised (SEC-05).
