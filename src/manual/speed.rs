@@ -72,7 +72,7 @@
 //! # What is still slow
 //!
 //! Of the same batch's CPU seconds, with the speech written as well, 48 % are the kernel's (0.09 of 0.19 s): copying what is read and written,
-//! finding pages for it. The detector takes 11 %, BLAKE3 9 %, guard and levels 11 %. The strong baseline of `benches/strong`, which does nothing but
+//! finding pages for it. The detector takes 9 %, BLAKE3 9 %, guard and levels 11 %. The strong baseline of `benches/strong`, which does nothing but
 //! decide, spends as much in the kernel: to take a third of its time would leave some 30 ms of its 370 for everything else, of which BLAKE3 takes 17.
 //! One unit of code generation instead of four changes nothing (1.003 and 1.008 times the time).
 //!
